@@ -1,0 +1,28 @@
+"""Fixtures shared by all tests: the recorded market data, which is read where it lies and never copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "house", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("house")
+
+_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded market data beside the repository.
+
+    A test that needs it fails, rather than passing by doing nothing, when it is missing.
+    """
+    if not (_DATA / "CATALOG.md").is_file():
+        pytest.fail(
+            f"The recorded market data is missing: put the 'shared' folder beside the repository, so that {_DATA} exists."
+        )
+    return _DATA
