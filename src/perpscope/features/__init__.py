@@ -1,0 +1,1 @@
+"""What the market shows: one file per feature, found by the registry, held to the laws."""

@@ -1,0 +1,1 @@
+"""The market as it trades: tape, bars, footprint, book."""

@@ -63,7 +63,7 @@ def njit(function: Callable[..., Any]) -> Kernel:
         ...     for i in range(len(values)):
         ...         sum_ += values[i]
         ...     return sum_
-        >>> total.python(np.array([1.0, 2.0]))
+        >>> float(total.python(np.array([1.0, 2.0])))
         3.0
     """
     return Kernel(function)
