@@ -154,6 +154,19 @@ class Table:
         return cls(schema, made, next(iter(shapes))[0])
 
     @classmethod
+    def filled(cls, schema: Schema, **columns: npt.ArrayLike) -> Table:
+        """Like `of`, but a column that is not given is absent throughout: NaN, NULL_TS, or -1 for an id.
+
+        Raises:
+            ProgrammerError: if a column without a way to say "absent" (a flag or an enum) is missing.
+        """
+        length = len(next(iter(np.atleast_1d(v) for v in columns.values()))) if columns else 0
+        for column in schema.columns:
+            if column.name not in columns:
+                columns[column.name] = np.full(length, _absent(column), column.dtype)
+        return cls.of(schema, **columns)
+
+    @classmethod
     def concat(cls, tables: Sequence[Table]) -> Table:
         """Tables of one schema, one after the other. At least one is needed.
 
@@ -246,6 +259,16 @@ class Table:
 
 def _empty(schema: Schema) -> Table:
     return Table(schema, {c.name: np.empty(0, c.dtype) for c in schema.columns}, 0)
+
+
+def _absent(column: Column) -> float | int:
+    if column.dtype == "float64":
+        return float("nan")
+    if column.unit == "ns":
+        return int(np.iinfo(np.int64).min)
+    if column.unit == "id":
+        return -1
+    raise ProgrammerError(f"Column {column.name} cannot be absent and must be given.")
 
 
 def _equal(a: Array, b: Array) -> bool:

@@ -21,7 +21,7 @@ def collect(graph: Graph, batches: Iterable[Batch]) -> dict[str, Table]:
     Example:
         >>> from perpscope.core.events import TRADE
         >>> from perpscope.core.instrument import Instrument
-        >>> one = {"exchange_ts": [0], "receive_ts": [0], "trade_id": [1], "price": [10.0], "quantity": [2.0], "aggressor_side": [1]}
+        >>> one = dict(exchange_ts=[0], receive_ts=[0], trade_id=[1], price=[10.0], quantity=[2.0], aggressor_side=[1])
         >>> trades = Table.of(TRADE, **one)
         >>> graph = Graph(Instrument("demo", "X"), ["bars"], {"trade"}, "1s")
         >>> collect(graph, [Batch(2 * 10**9, {"trade": trades})])["bars@1s"]["close"].tolist()
