@@ -69,4 +69,6 @@ def floor_to_step(value: float, step: float) -> float:
     if not step > 0:
         raise ValueError(f"A step must be positive, not {step}.")
     decimals = max(0, -math.floor(math.log10(step)) + 2)
-    return round(math.floor(value / step + 1e-9) * step, decimals)
+    steps = value / step
+    # a quantity that already is a whole number of lots must not lose one to the rounding of the division
+    return round(math.floor(steps + 1e-9 + 1e-15 * abs(steps)) * step, decimals)
