@@ -1,0 +1,1 @@
+"""Research on what the graph says: replays, checks, calibration, evidence."""

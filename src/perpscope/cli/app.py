@@ -1,0 +1,46 @@
+"""The commands, wired together."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from perpscope.cli import check, demo, doctor, features, imports, report
+from perpscope.core.errors import DataError, UserError
+
+app = typer.Typer(
+    name="perpscope",
+    help="Where leverage breaks, who is pushing, and what it has been worth. Perpetual-futures analysis without look-ahead.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("import")(imports.import_)
+app.command("catalog")(imports.catalog)
+app.command("report")(report.report)
+app.add_typer(features.app, name="features")
+app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return the exit code: 0 done, 1 a finding (check, doctor), 2 a mistake, 130 interrupted."""
+    if os.environ.get("PERPSCOPE_JIT") == "0":
+        from perpscope.numeric import jit
+
+        jit.disable()
+    try:
+        app(arguments)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except (UserError, DataError) as mistake:
+        print(f"perpscope: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("perpscope: interrupted; what was finished is kept, run the same command again to go on.", file=sys.stderr)
+        return 130
+    return 0

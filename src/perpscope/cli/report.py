@@ -1,0 +1,40 @@
+"""`perpscope report`: one analysis of one instrument at one moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perpscope.cli.options import AsJson, FrameName, LakeDir, OutDir, VenueName, progress_bar
+
+
+def report(
+    symbol: Annotated[str, typer.Argument(help="The venue's spelling, such as BTCUSDT.")],
+    lake: LakeDir,
+    venue: VenueName = "binance",
+    at: Annotated[
+        str | None, typer.Option(help="Moment, such as 2024-08-05T14:00Z; nothing later is used. Default: the end of the data.")
+    ] = None,
+    timeframe: FrameName = "1h",
+    lookback: Annotated[str, typer.Option(help="Length of the picture, such as 14d.")] = "14d",
+    out: OutDir = Path("out/report"),
+    json: AsJson = False,
+) -> None:
+    """Analyse an instrument as it was known at a moment: report.json, report.png, report.html and a summary."""
+    from rich.console import Console
+
+    from perpscope import api
+    from perpscope.report import print_report, write_report
+
+    with progress_bar(quiet=json) as progress:
+        made = api.make_report(lake, symbol, venue=venue, at=at, timeframe=timeframe, lookback=lookback, progress=progress)
+        written = write_report(made, out)
+    if json:
+        print((out / "report.json").read_text(encoding="utf-8"), end="")
+        return
+    console = Console()
+    print_report(made, console)
+    for path in written:
+        console.print(f"wrote {path}", highlight=False)
