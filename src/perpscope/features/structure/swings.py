@@ -184,12 +184,12 @@ def _swing_kernel(
 def _towers(values: Array, t: int, left: int, right: int, strict: bool) -> bool:
     """Whether ring position t is an extreme: strict on the left, by choice on the right."""
     width = values.size
-    for j in range(1, right + 1):
-        other = values[(t + j) % width]
-        if other > values[t] or (strict and other == values[t]):
-            return False
-    for j in range(1, left + 1):
-        if values[(t - j) % width] >= values[t]:
+    for j in range(1, max(left, right) + 1):
+        if j <= right:
+            other = values[(t + j) % width]
+            if other > values[t] or (strict and other == values[t]):
+                return False
+        if j <= left and values[(t - j) % width] >= values[t]:
             return False
     return True
 
