@@ -63,13 +63,26 @@ def true_range(high: Floats, low: Floats, close: Floats, state: Floats) -> Float
 
 
 @njit
+def advance_mean(value: float, span: int, alpha: float, state: Floats) -> float:
+    """One step of the recursive means above, for kernels that advance several filters bar by bar.
+
+    `state` is one row of three as from `ema_state`. Returns the new mean, NaN until the seed is complete.
+
+    Example:
+        >>> state = ema_state()
+        >>> [advance_mean(x, 2, 2.0 / 3.0, state) for x in (1.0, 2.0, 3.0)]
+        [nan, 1.5, 2.5]
+    """
+    if state[1] < span:
+        state[1] += 1.0
+        state[2] += value
+        state[0] = state[2] / span
+        return state[0] if state[1] == span else np.nan
+    state[0] += alpha * (value - state[0])
+    return state[0]
+
+
+@njit
 def _recursive_mean(values: Floats, span: int, alpha: float, state: Floats, out: Floats) -> None:
     for i in range(values.size):
-        if state[1] < span:
-            state[1] += 1.0
-            state[2] += values[i]
-            state[0] = state[2] / span
-            out[i] = state[0] if state[1] == span else np.nan
-        else:
-            state[0] += alpha * (values[i] - state[0])
-            out[i] = state[0]
+        out[i] = advance_mean(values[i], span, alpha, state)

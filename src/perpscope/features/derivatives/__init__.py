@@ -1,0 +1,1 @@
+"""Features of what only derivatives have: open interest, funding, basis, forced closing."""
