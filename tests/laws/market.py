@@ -7,6 +7,7 @@ laws can ask for equality where the arithmetic allows it. It is no model of a ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import cache
 
 import numpy as np
@@ -171,9 +172,18 @@ def _mirror_column(table: Table, column: Column) -> np.ndarray:
         return MIRROR_ABOUT - values
     if kind == "swap" and column.name in ("min_delta", "max_delta"):
         return -values
-    if kind == "flip":
-        return np.where(values == 1, 2, np.where(values == 2, 1, values)).astype(values.dtype)
+    if kind == "flip" and column.enum is not None:
+        return _opposites(column.enum)[values].astype(values.dtype)
     return values
+
+
+def _opposites(enum: type[IntEnum]) -> np.ndarray:
+    """Code to opposite code: as the members say, else 1 and 2 are each other's and the rest their own; 0 is absent."""
+    table = np.arange(128)
+    table[[1, 2]] = 2, 1
+    for member in enum:
+        table[member] = int(getattr(member, "opposite", table[member]))
+    return table
 
 
 def scaled(market: Market, k: float, m: float) -> Market:
