@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from perpscope.contract.tiers import tiers_for
+from perpscope.contract import seed_tables
 
 from laws.market import FRAME, Market
 from perpscope.core.events import BARS, FUNDING, LIQUIDATION_TOTALS, OPEN_INTEREST
@@ -50,6 +50,5 @@ def recorded_market(shared_data: Path) -> Market:
             feed=np.full(len(since), 3),
         ),
     }
-    return Market(
-        Instrument("binance", "BTCUSDT", tier_tables=tuple(tiers_for("binance", "BTCUSDT"))), tables, int(ref[-1]) + HOUR
-    )
+    tiers = tuple(t for t in seed_tables() if (t.venue, t.symbol) == ("binance", "BTCUSDT"))
+    return Market(Instrument("binance", "BTCUSDT", tier_tables=tiers), tables, int(ref[-1]) + HOUR)
