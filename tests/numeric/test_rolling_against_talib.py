@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import talib
@@ -56,9 +58,9 @@ def test_a_filter_fed_in_pieces_is_bit_equal(seed: int, cuts: list[int]) -> None
     whole = ema(close, 9, ema_state())
     state, before = ema_state(), np.array([np.nan])
     edges = [0, *sorted(cuts), 120]
-    pieces = [ema(close[a:b], 9, state) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [ema(close[a:b], 9, state) for a, b in itertools.pairwise(edges)]
     assert np.array_equal(whole, np.concatenate(pieces), equal_nan=True)
-    ranges = [true_range(high[a:b], low[a:b], close[a:b], before) for a, b in zip(edges, edges[1:], strict=False)]
+    ranges = [true_range(high[a:b], low[a:b], close[a:b], before) for a, b in itertools.pairwise(edges)]
     assert np.array_equal(true_range(high, low, close, np.array([np.nan])), np.concatenate(ranges), equal_nan=True)
 
 
