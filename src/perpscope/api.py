@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from perpscope.report import Report
     from perpscope.research.prefix_replay import CheckReport
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[str, int, int], None]
+"""Told (what, done, total) as long work goes on."""
 
 
 def open_lake(path: str | Path) -> Lake:
@@ -84,23 +85,20 @@ def make_report(
     Raises:
         UserError: for an unknown symbol or time frame, or a moment outside the data.
     """
-    from perpscope.report import build_report
+    from perpscope.report import build_report, history_start
 
     opened = open_lake(lake) if isinstance(lake, (str, Path)) else lake
+    frame, length = Timeframe.parse(timeframe).name, parse_span(lookback)
+    last = max(opened.span(venue, symbol, stream)[1] for stream in opened.streams(venue, symbol))
     moment = _ts(at)
-    last = opened.span(venue, symbol)[1]
-    if moment is not None and moment > last:
+    if moment is None:
+        moment = last
+    elif moment > last:
         raise UserError(
             f"The data of {venue} {symbol} ends {format_ts(last)}, before {format_ts(moment)}. Choose an earlier time."
         )
-    source = opened.source(venue, symbol, end=last if moment is None else moment)
-    return build_report(
-        source,
-        at=last if moment is None else moment,
-        frame=Timeframe.parse(timeframe),
-        lookback=parse_span(lookback),
-        progress=progress,
-    )
+    source = opened.source(venue, symbol, start=history_start(moment, frame, length), end=moment)
+    return build_report(source, at=moment, frame=frame, lookback=length, progress=progress)
 
 
 def check_feature(

@@ -26,7 +26,7 @@ def check(
     from perpscope import api
 
     with progress_bar(quiet=json) as bar:
-        progress = None if bar is None else (lambda done, total: bar(done, total, f"checking {feature}"))
+        progress = None if bar is None else (lambda done, total: bar(f"checking {feature}", done, total))
         found = api.check_feature(
             lake, symbol, feature, venue=venue, timeframe=timeframe, cuts=cuts, start=start, end=end, progress=progress
         )

@@ -31,7 +31,7 @@ def doctor(
     if lake is not None:
         from perpscope.lake import Lake
 
-        wrong += _say(f"lake {lake}", Lake(lake).verify())
+        wrong += _say(f"lake {lake}", Lake(lake).check())
     if wrong:
         raise typer.Exit(1)
 
