@@ -1,0 +1,224 @@
+"""Writing to a lake: one writer at a time, and either everything of a transaction or nothing.
+
+New files get new names, and exist only once the catalogue that names them has taken the old one's place. A process
+killed before that leaves files that no catalogue names; the next writer removes them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from perpscope.core.errors import DataError, UserError
+from perpscope.core.events import stream_kind
+from perpscope.core.table import Schema, Table
+from perpscope.lake import catalogue as catalogues
+from perpscope.lake import codec, merge
+from perpscope.lake.catalogue import Catalogue, FileEntry, InstrumentEntry, SourceEntry
+from perpscope.lake.coverage import Continuity, Stretches, cover, inside
+from perpscope.lake.layout import CATALOGUE, LOCK, TEMPORARY, check_names, is_sealed, periods
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of rows: kept; said before (`duplicates`); in place of others (`revised`); in time that is covered."""
+
+    rows: int = 0
+    duplicates: int = 0
+    revised: int = 0
+    covered: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.rows + other.rows,
+            self.duplicates + other.duplicates,
+            self.revised + other.revised,
+            self.covered + other.covered,
+        )
+
+
+class Transaction:
+    """Files staged against one catalogue; `commit` makes them real."""
+
+    def __init__(self, root: Path, before: Catalogue) -> None:
+        self.root = root
+        self.before = before
+        self.generation = before.generation + 1
+        self._entries = before.by_key()
+        self._staged: dict[tuple[str, str, str, str, str], FileEntry] = {}
+
+    def add(
+        self,
+        venue: str,
+        symbol: str,
+        stream: str,
+        origin: str,
+        table: Table,
+        continuity: Continuity,
+        marks: Stretches,
+        written: Callable[[int], None] = lambda rows: None,
+    ) -> Written:
+        """Stage rows of a stream, merged into what this origin has said before, one file a period.
+
+        `marks` say what the source covers (`coverage.marks_of` where it is simply the rows).
+
+        Raises:
+            UserError: if a name is not fit for a path.
+            DataError: if an existing file of the same periods is damaged.
+        """
+        check_names(venue, symbol, origin)
+        total = Written()
+        names, of_row = periods(stream, table[table.schema.names[0]])
+        mark_names, of_mark = periods(stream, marks[:, 0])
+        for period in sorted({*names, *mark_names}):
+            mine = of_row == (names.index(period) if period in names else -1)
+            rows = table if mine.all() else table[mine]
+            covered = marks[of_mark == (mark_names.index(period) if period in mark_names else -1)]
+            key = (venue, symbol, stream, period, origin)
+            total += self._merge(key, rows, cover(covered, continuity), continuity)
+            written(len(rows))
+        return total
+
+    def _merge(self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity) -> Written:
+        old = self._staged.get(key) or self._entries.get(key)
+        if old is None:
+            self._write(key, rows, found, continuity)
+            return Written(len(rows))
+        before = read_entry(self.root, old, rows.schema)
+        known = np.array(old.coverage, np.int64).reshape(-1, 4)
+        if merge.has_key(rows) and merge.has_key(before):
+            merged = merge.by_key([rows, before])
+            result = Written(len(merged.table) - len(before), merged.duplicates, merged.revised)
+            table, changed = merged.table, not merged.table.same_as(before)
+        else:
+            fresh = rows[~inside(rows[rows.schema.names[0]], known)]
+            result = Written(len(fresh), covered=len(rows) - len(fresh))
+            table, changed = Table.concat([before, fresh]).sorted(), len(fresh) > 0
+        coverage = cover(np.concatenate([known, found]), continuity)
+        if changed or not np.array_equal(coverage, known):
+            self._write(key, table, coverage, continuity)
+        return result
+
+    def _write(self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity) -> None:
+        venue, symbol, stream, period, origin = key
+        clock = rows.clock
+        first, last = (int(clock[0]), int(clock[-1])) if len(rows) else (int(found[0, 0]), int(found[-1, 1]))
+        stretches = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in found)
+        entry = FileEntry(
+            venue, symbol, stream, period, origin, self.generation, len(rows), first, last, continuity, stretches
+        )  # fmt: skip
+        data = codec.encode(rows, entry.header())
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.root / entry.path
+        catalogues.write_durably(path, data)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise DataError(f"{entry.path} was not written as intended; the disk or file system is faulty.")
+        self._staged[key] = replace(entry, bytes=len(data), sha256=digest)
+
+    def commit(self, sources: list[SourceEntry], instruments: list[InstrumentEntry]) -> Catalogue:
+        """Replace the catalogue, then remove the files that it no longer names."""
+        for folder in {(self.root / entry.path).parent for entry in self._staged.values()}:
+            catalogues.sync_folder(folder)
+        files = {**self._entries, **self._staged}
+        known = {(i.venue, i.symbol): i for i in (*self.before.instruments, *instruments)}
+        after = Catalogue(
+            generation=self.generation,
+            files=tuple(files[key] for key in sorted(files)),
+            sources=(*self.before.sources, *sources),
+            instruments=tuple(known[key] for key in sorted(known)),
+        )
+        catalogues.save(self.root, after)
+        for key in self._staged.keys() & self._entries.keys():
+            (self.root / self._entries[key].path).unlink(missing_ok=True)
+        return after
+
+    def discard(self) -> None:
+        """Remove what was staged; the lake is as it was."""
+        for entry in self._staged.values():
+            (self.root / entry.path).unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[Transaction]:
+    """The lake's only writer, for as long as the block lasts; an error inside leaves the lake as it was.
+
+    Raises:
+        UserError: if another process is writing, or the folder cannot be made.
+        DataError: if the catalogue is damaged.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(root / LOCK, os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise UserError(f"The lake {root} cannot be written: {error.strerror}. Choose another folder.") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError("Another import is writing to this lake. Wait until it has finished.") from None
+        before = catalogues.load(root)
+        if not (root / CATALOGUE).exists():
+            catalogues.save(root, before)  # from now on a file it does not name is known to be unfinished
+        sweep(root, before)
+        transaction = Transaction(root, before)
+        try:
+            yield transaction
+        except BaseException:
+            transaction.discard()
+            raise
+    finally:
+        os.close(lock)
+
+
+def sweep(root: Path, known: Catalogue) -> list[Path]:
+    """Remove what a killed writer left: temporary files, and sealed files that are not in the catalogue although they
+    belong to it (superseded, or newer than its generation). Files that someone copied in are left for `rebuild`."""
+    named = {root / entry.path for entry in known.files}
+    keys = known.by_key()
+    removed = []
+    for path in root.rglob("*"):
+        temporary = path.name.startswith(TEMPORARY)
+        if not temporary and (not is_sealed(path) or path in named):
+            continue
+        if not temporary:
+            try:
+                entry = catalogues.entry_of(root, path)
+            except DataError:
+                continue
+            if entry.key not in keys and entry.generation <= known.generation:
+                continue
+        path.unlink()
+        removed.append(path)
+    return removed
+
+
+def read_entry(root: Path, entry: FileEntry, schema: Schema) -> Table:
+    """The rows of a sealed file, its checksum compared first.
+
+    Raises:
+        DataError: if the file is absent or not what the catalogue says.
+    """
+    try:
+        data = (root / entry.path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{entry.path} is in the catalogue but cannot be read ({error.strerror}). Import its source again."
+        ) from None
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise DataError(f"{entry.path} is damaged: its checksum differs. Delete the file and the catalogue, then import again.")
+    table = codec.decode(data, schema)
+    if len(table) != entry.rows:
+        raise DataError(f"{entry.path} holds {len(table)} rows, the catalogue says {entry.rows}.", stream_kind(entry.stream))
+    return table
+
+
+def disk_bytes(root: Path) -> int:
+    """Bytes of everything in the lake's folder."""
+    return sum(os.path.getsize(p) for p in root.rglob("*") if p.is_file())
