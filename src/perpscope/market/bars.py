@@ -142,7 +142,18 @@ def _pending_gaps(state: State, batch: Batch, kind: GapKind) -> npt.NDArray[np.i
     if not len(rows):
         return state["gaps"]
     mine = rows[rows["kind"] == kind]
-    return np.concatenate([state["gaps"], np.column_stack([mine["ref_ts"], mine["end_ts"]])])
+    return _united(np.concatenate([state["gaps"], np.column_stack([mine["ref_ts"], mine["end_ts"]])]))
+
+
+def _united(gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The same instants as disjoint gaps in order, whatever overlaps were declared (a lost message inside an outage)."""
+    united: list[list[int]] = []
+    for start, end in sorted(gaps.tolist()):
+        if united and start <= united[-1][1]:
+            united[-1][1] = max(united[-1][1], end)
+        else:
+            united.append([start, end])
+    return np.array(united, np.int64).reshape(-1, 2)
 
 
 def _floor_all(ts: npt.NDArray[np.int64], frame: Timeframe) -> npt.NDArray[np.int64]:
@@ -194,7 +205,10 @@ def _trade_kernel(
             return n
         while g < gaps.shape[0] and gaps[g, 1] <= start:
             g += 1
-        holed = g < gaps.shape[0] and gaps[g, 0] < end
+        holed, cut_off, k = False, False, g
+        while k < gaps.shape[0] and gaps[k, 0] < end:
+            holed, cut_off = True, gaps[k, 1] >= end
+            k += 1
         if ints[1] == 1:
             acc[5] = (acc[4] + acc[10]) * 0.5
             acc[6] = acc[4] - acc[5]
@@ -204,7 +218,7 @@ def _trade_kernel(
             complete[n] = not holed
             n += 1
             # a gap that reaches the end of the bar leaves the next price unknown
-            ints[2] = 0 if holed and gaps[g, 1] >= end else 1
+            ints[2] = 0 if cut_off else 1
         elif holed:
             ints[2] = 0
         elif ints[2] == 1:
