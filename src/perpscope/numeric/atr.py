@@ -49,3 +49,14 @@ def atr_step(state: Floats, high: float, low: float, close: float, span: int) ->
     else:
         state[3] = (state[3] * (span - 1.0) + true_range) / span
     return state[3]
+
+
+@njit
+def in_atr(length: float, average: float) -> float:
+    """A length of price measured in average true ranges; NaN where there is no average yet, or it is 0.
+
+    Example:
+        >>> float(in_atr(3.0, 2.0)), float(in_atr(3.0, 0.0))
+        (1.5, nan)
+    """
+    return length / average if average > 0.0 else np.nan
