@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -74,7 +75,9 @@ class SessionRanges(Feature):
         shape="line",
         pane="price",
     )
-    exempt = {"gap": "a session that holds a hole is still that session; its rows say complete = false from there on"}
+    exempt: ClassVar[dict[str, str]] = {
+        "gap": "a session that holds a hole is still that session; its rows say complete = false from there on"
+    }
 
     @cached_property
     def wanted(self) -> list[Session]:
