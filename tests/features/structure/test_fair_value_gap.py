@@ -119,21 +119,24 @@ def slow_life(high, low, close, max_age):
     found = []
     for d, (h, l, c) in ((1, (high, low, close)), (2, (-low, -high, -close))):
         for t in range(2, len(c)):
-            if not l[t] > h[t - 2]:
-                continue
-            bottom, top = h[t - 2], l[t]
-            found.append((t, t - 1, d, "opened"))
-            steps = [("touched", lambda i: l[i] <= top), ("halved", lambda i: l[i] <= (top + bottom) / 2),
-                     ("filled", lambda i: l[i] <= bottom), ("broken", lambda i: c[i] < bottom)]  # fmt: skip
-            for i in range(t + 1, len(c)):
-                while steps and steps[0][1](i):
-                    found.append((i, t - 1, d, steps.pop(0)[0]))
-                if not steps:
-                    break
-                if i - t >= max_age:
-                    found.append((i, t - 1, d, "expired"))
-                    break
+            if l[t] > h[t - 2]:
+                found.append((t, t - 1, d, "opened"))
+                found += [(i, t - 1, d, event) for i, event in slow_zone(h[t - 2], l[t], l, c, t, max_age)]
     return sorted(found)
+
+
+def slow_zone(bottom, top, low, close, born, max_age):
+    names = ["touched", "halved", "filled", "broken"]
+    for i in range(born + 1, len(close)):
+        happened = {"touched": low[i] <= top, "halved": low[i] <= (top + bottom) / 2, "filled": low[i] <= bottom,
+                    "broken": close[i] < bottom}  # fmt: skip
+        while names and happened[names[0]]:
+            yield i, names.pop(0)
+        if not names:
+            return
+        if i - born >= max_age:
+            yield i, "expired"
+            return
 
 
 @given(
