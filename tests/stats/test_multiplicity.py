@@ -25,7 +25,7 @@ def test_the_counts_are_oracle_E9():
     assert benjamini_yekutieli(E9, 0.05).count == 3
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["bonferroni", "fdr_bh", "fdr_by"])
 @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjusted_p_values_agree_with_statsmodels(name, p):
     found = METHODS[name](p, 0.05)
@@ -33,6 +33,27 @@ def test_adjusted_p_values_agree_with_statsmodels(name, p):
     np.testing.assert_allclose(found.adjusted, adjusted, rtol=1e-12, atol=1e-300)
     clear = np.abs(adjusted - 0.05) > 1e-12
     assert (found.rejected == rejected)[clear].all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_holms_adjusted_p_values_agree_with_statsmodels(seed):
+    p = np.random.default_rng(seed).random(12) ** 3
+    found = holm(p, 0.05)
+    rejected, adjusted, _, _ = multipletests(p, 0.05, method="holm")
+    np.testing.assert_allclose(found.adjusted, adjusted, rtol=1e-12)
+    assert (found.rejected == rejected).all()
+
+
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_stops_at_the_first_p_value_that_fails_its_step(p):
+    expected, open_ = set(), list(range(len(p)))
+    while open_:
+        least = min(open_, key=lambda k: p[k])
+        if p[least] > 0.05 / len(open_):
+            break
+        expected.add(least)
+        open_.remove(least)
+    assert set(np.flatnonzero(holm(p, 0.05).rejected).tolist()) == expected
 
 
 @pytest.mark.parametrize("name", METHODS)

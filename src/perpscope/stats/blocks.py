@@ -43,9 +43,11 @@ def optimal_block_length(values: npt.ArrayLike) -> float:
     x = series(values, "values", at_least=3)
     n = len(x)
     deviation = x - x.mean()
-    covariance = [float(deviation @ deviation) / n]
-    if covariance[0] <= 1e-24 * float(x @ x) / n:
+    largest = float(np.abs(deviation).max())
+    if largest <= 1e-12 * float(np.abs(x).max()):
         return 1.0
+    deviation /= largest  # the length has no unit, and tiny numbers would underflow when squared
+    covariance = [float(deviation @ deviation) / n]
     calm = max(5, int(math.log10(n)))
     farthest = min(math.ceil(math.sqrt(n)) + calm, n - 1)
     threshold = 2.0 * math.sqrt(math.log10(n) / n) * covariance[0]
@@ -66,7 +68,7 @@ def optimal_block_length(values: npt.ArrayLike) -> float:
     longest = float(math.ceil(min(3.0 * math.sqrt(n), n / 3.0)))
     if spectrum == 0.0:
         return longest
-    return float(min(max((weighted * weighted / (spectrum * spectrum) * n) ** (1.0 / 3.0), 1.0), longest))
+    return float(min(max(((weighted / spectrum) ** 2 * n) ** (1.0 / 3.0), 1.0), longest))
 
 
 def drawn_blocks(n: int, block_length: float, replications: int, rng: np.random.Generator) -> Iterator[tuple[Integers, Floats]]:

@@ -62,13 +62,21 @@ def metric(kind: Kind, unit: str, undefined: str) -> Callable[[Callable[..., Flo
 def _ratio(top: Floats, bottom: Floats, without: float) -> Floats:
     """`top / bottom` for `bottom` >= 0; where it is 0: NaN, or `without` (infinity) if there is anything on top."""
     empty = np.where(top > 0.0, without, np.nan)
-    return np.divide(top, bottom, out=empty, where=bottom > 0.0)
+    with np.errstate(over="ignore"):
+        return np.divide(top, bottom, out=empty, where=bottom > 0.0)
 
 
 def _spread(returns: Floats, ddof: int) -> Floats:
     """Standard deviation, 0 where it is only the rounding error of equal numbers."""
     spread = returns.std(axis=-1, ddof=ddof)
     return np.where(spread > 1e-8 * np.abs(returns.mean(axis=-1)), spread, 0.0)
+
+
+def _standardised(returns: Floats) -> Floats:
+    """Deviations from the mean in population standard deviations; NaN without variance."""
+    spread = _spread(returns, 0)[..., None]
+    deviation = returns - returns.mean(axis=-1, keepdims=True)
+    return np.divide(deviation, spread, out=np.full_like(deviation, np.nan), where=spread > 0.0)
 
 
 def _equity(returns: Floats) -> Floats:
@@ -221,8 +229,8 @@ def skewness(returns: Floats, periods_per_year: float) -> Floats:
         >>> float(skewness(np.array([-1.0, 0.0, 1.0]), 365.0))
         0.0
     """
-    deviation = returns - returns.mean(axis=-1, keepdims=True)
-    return _ratio(np.mean(deviation * deviation * deviation, axis=-1), _spread(returns, 0) ** 3, math.nan)
+    z = _standardised(returns)
+    return np.asarray(np.mean(z * z * z, axis=-1))
 
 
 @metric("returns", "number", "returns without variance have no shape")
@@ -233,9 +241,9 @@ def kurtosis(returns: Floats, periods_per_year: float) -> Floats:
         >>> float(kurtosis(np.array([-1.0, 1.0, -1.0, 1.0]), 365.0))
         1.0
     """
-    deviation = returns - returns.mean(axis=-1, keepdims=True)
-    deviation *= deviation
-    return _ratio(np.mean(deviation * deviation, axis=-1), _spread(returns, 0) ** 4, math.nan)
+    z = _standardised(returns)
+    z *= z
+    return np.asarray(np.mean(z * z, axis=-1))
 
 
 @metric("returns", "times equity", "returns without variance allow any leverage")
