@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from perpscope.core.batch import Batch
@@ -40,6 +42,11 @@ class Confluence(Fold):
         shape="histogram",
         pane="bias",
     )
+
+    exempt: ClassVar = {
+        "mirror": "equal bins tie in the volume profile, whose rule is not symmetric; each factor's own mirror is tested alone",
+        "gap": "the funding percentile and yesterday's value survive a hole, as their features declare",
+    }
 
     def start(self, instrument: Instrument) -> State:
         return {"last_close": NULL_TS, "rows": {}}
