@@ -76,3 +76,10 @@ def test_a_hole_starts_the_averages_again() -> None:
     rows = run("average_stack", {"bars@1m": make_bars(close, high=close + 1, low=close - 1, ref=ref)})
     assert len(rows) == 41 + 61
     assert rows["ref_ts"][41] == ref[240 + 199]
+
+
+def test_an_incomplete_bar_counts_as_a_hole() -> None:
+    close = 1000.0 + np.arange(450.0)
+    whole = np.arange(450) != 220
+    rows = run("average_stack", {"bars@1m": make_bars(close, high=close + 1, low=close - 1, complete=whole)})
+    assert len(rows) == 21 + 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Positioning(IntEnum):
 
     @property
     def opposite(self) -> Positioning:
-        """The corner of the market upside down."""
+        """The corner of the market upside down: the same change of open interest, the other direction of price."""
         return _OPPOSITES[self]
 
 
@@ -89,10 +88,6 @@ class PositioningState(Feature):
         shape="marker",
         pane="open_interest",
     )
-    exempt: ClassVar = {
-        "mirror": "four states pair off in the mirror (Positioning.opposite), which a flip of two members cannot say; "
-        "tests/features/derivatives holds it to the mirror"
-    }
 
     @property
     def frame_ns(self) -> int:

@@ -57,7 +57,7 @@ class AverageStack(Feature):
     a bar does not shrink its own measure. `trend_state`: compressed when the averages lie within
     `compression_limit` ATR; else up when order is bull, slope > 0 and close > EMA200; down by mirror; else mixed.
     Units: averages in price, the rest in ATR. Rows begin with the slowest average's seed; `settled` from four
-    times its span on. A hole in the bars starts everything again. Known at the bar's close.
+    times its span on. A hole in the bars starts everything again; an incomplete bar counts as one. Known at the bar's close.
     Source: TA-Lib EMA and ATR (oracle of the tests); Wilder 1978; the states are our own.
 
     Example:
@@ -108,7 +108,7 @@ class AverageStack(Feature):
         out, words, settled = np.empty((7, n)), np.empty((2, n), np.int8), np.empty(n, np.bool_)
         rows = np.empty(n, np.int64)
         made = _stack_kernel(
-            bars["ref_ts"], bars["known_ts"], bars["high"], bars["low"], bars["close"],
+            bars["ref_ts"], bars["known_ts"], bars["complete"], bars["high"], bars["low"], bars["close"],
             np.array([p.fast, p.medium, p.slow, p.base, p.atr_bars, self.warmup]), p.compression_limit,
             state["ints"], state["means"], state["last"], state["slope"], out, words, settled, rows,
         )  # fmt: skip
@@ -129,12 +129,14 @@ class AverageStack(Feature):
 
 @njit
 def _stack_kernel(
-    ref: Array, known: Array, high: Array, low: Array, close: Array, spans: Array, limit: float,
+    ref: Array, known: Array, complete: Array, high: Array, low: Array, close: Array, spans: Array, limit: float,
     ints: Array, means: Array, last: Array, slope: Array, out: Array, words: Array, settled: Array, rows: Array,
 ) -> int:  # fmt: skip
     """ints: [expected open, bars since the start]; last: [previous close, ATR of the bar before]; slope: ring of EMA50."""
     n = 0
     for i in range(ref.size):
+        if not complete[i]:
+            continue
         if ints[0] != ref[i]:
             ints[1] = 0
             means[:] = 0.0
