@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,5 +51,6 @@ def recorded_market(shared_data: Path) -> Market:
             feed=np.full(len(since), 3),
         ),
     }
-    tiers = tuple(t for t in seed_tables() if (t.venue, t.symbol) == ("binance", "BTCUSDT"))
+    # the brackets of 2024-10, assumed to hold in the summer before: BTCUSDT's did not change until mid 2025
+    tiers = tuple(replace(t, valid_from=None) for t in seed_tables() if (t.venue, t.symbol) == ("binance", "BTCUSDT"))
     return Market(Instrument("binance", "BTCUSDT", tier_tables=tiers), tables, int(ref[-1]) + HOUR)

@@ -1,0 +1,317 @@
+"""The contract-conserving liquidation exposure filter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from perpscope.core.batch import Batch
+from perpscope.core.errors import UserError
+from perpscope.core.instrument import Instrument, RiskTier, TierTable
+from perpscope.core.table import Array, Column, Table, choice, flag, price, quantity, row_schema
+from perpscope.core.time import DAY, HOUR, Timeframe
+from perpscope.core.units import ContractKind, PositionSide
+from perpscope.features.base import Feature, FeatureSpec, State
+from perpscope.features.liquidation.advance import (
+    AGE,
+    BAR,
+    BIN,
+    CELL,
+    ENTRY,
+    FLAGS,
+    FULL,
+    LEVERAGE,
+    NEAREST,
+    ORIGIN,
+    SIDE,
+    SIDE_COLUMN,
+    SWEPT,
+    advance,
+)
+from perpscope.features.liquidation.books import COHORTS
+from perpscope.features.liquidation.grid import LogGrid
+from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS, checked_mix
+from perpscope.features.liquidation.shifts import kernel_edges, tier_kernels
+
+BLOCK = 256
+"""The arrays of the books grow with the price range, by whole blocks of bins at fixed places."""
+
+
+class ExposureEntry(IntEnum):
+    """What a row is an account of: a whole side, one bin, or what broke in one bin."""
+
+    SIDE = SIDE
+    CELL = CELL
+    SWEPT = SWEPT
+
+
+class AgeClass(IntEnum):
+    """How long ago positions were opened: all; under 3 hours; under 24 to 30 hours; earlier."""
+
+    ALL = 1
+    YOUNG = 2
+    DAY = 3
+    OLD = 4
+
+
+UNIT_COLUMNS = tuple(f"unit_{leverage:g}x" for leverage in LEVERAGES)
+
+
+def _amount(name: str, help: str, dtype: str = "float64") -> Column:
+    return Column(name, "quantity", help, dtype)
+
+
+EXPOSURE = row_schema(
+    "liquidation_exposure",
+    choice("entry", ExposureEntry, "account of a side, of a bin, or of what broke in a bin"),
+    choice("side", PositionSide, "whose positions", mirror="flip"),
+    choice("age", AgeClass, "age class; ALL but in SWEPT rows"),
+    flag("full", "the bar states every cell anew"),
+    Column("bin", "id", "absolute bin of the log grid; NULL_BIN in SIDE rows", "int64"),
+    price("price", "centre of the bin; mark price at the end of the bar in SIDE rows"),
+    price("price_low", "lower edge of the bin; NaN in SIDE rows", mirror="swap:price_high"),
+    price("price_high", "upper edge of the bin; NaN in SIDE rows", mirror="swap:price_low"),
+    quantity("exposure", "SIDE: placed on the map; CELL: held in the bin from this bar on; SWEPT: broken in the bar"),
+    quantity("liquidation", "part of exposure expected to be closed by force: exposure x liquidated fraction"),
+    quantity("unplaced", "SIDE: held, but not on the map; with exposure it makes the open interest"),
+    quantity("unresolved", "SIDE: opened in the bar with a liquidation price behind its close, not placed"),
+    quantity("swept", "SIDE: broken in the bar over all bins"),
+    _amount("young", "part of exposure opened less than 3 hours ago; NaN in SIDE rows"),
+    _amount("day", "part of exposure opened 3 to about 24 hours ago; NaN in SIDE rows"),
+    Column("leverage", "ratio", "leverage that contributes most; NaN in SIDE rows and where nothing is held"),
+    Column("flags", "flag", "sum of `Flag` codes", "int64"),
+    *(_amount(name, f"exposure if all opens were at {name[5:]}", "float32") for name in UNIT_COLUMNS),
+)
+
+
+@dataclass(frozen=True)
+class ExposureParams:
+    """`mix`: share of opens never liquidated, then at each of `LEVERAGES`. `bin_bps`: height of a bin.
+    `spread`: weight of cross margin, whose leverage may lie between the round ones.
+    `closing_hazard`: how fast each tier closes relative to the average.
+    `liquidated_fraction_long`, `_short` (kappa): share of what price reaches that is really closed by force, the rest
+    having been stopped or topped up; 1 until a complete feed says otherwise.
+    `taker_fee`: where the venue adds it to maintenance.
+    `band`: how far from price, in log price, cells are watched bar by bar; beyond it once per refresh.
+    `floor_fraction` of open interest: cells that hold less are empty. `tolerance`: relative change that is worth a new
+    row. `refresh_hours`: how often all cells are stated anew."""
+
+    mix: tuple[float, ...] = PRIOR
+    bin_bps: float = 10.0
+    spread: float = 0.5
+    closing_hazard: tuple[float, ...] = (1.0,) * TIERS
+    liquidated_fraction_long: float = 1.0
+    liquidated_fraction_short: float = 1.0
+    taker_fee: float = 0.0005
+    band: float = 0.25
+    floor_fraction: float = 1e-5
+    tolerance: float = 0.2
+    refresh_hours: int = 24
+
+
+class LiquidationExposure(Feature):
+    """Where positions of both sides would be liquidated, with books that always sum to the open interest.
+
+    Definition: longs and shorts are entered where the bar traded, moved by the liquidation shift of each leverage
+    tier (`contract.liquidation_shift`) and kept in bins of log price. Per bar, in this order: bins whose centre the
+    mark price passed are swept (longs at or above the low, shorts at or below the high); every bin loses the closing
+    fraction h = (closed - liquidated) / (open interest - liquidated) times the tier's hazard; the opens of the bar are
+    added, except where their liquidation price lies behind its close. Swept units that were not reported
+    as liquidated stay in the open interest as `unplaced`, so exposure + unplaced = open interest on both sides, always.
+    The mix that weighs the tiers is a prior, not a measurement, until it is calibrated: see
+    docs/definitions/liquidation_exposure.md for what is estimated and what is unproven.
+    Rows: per bar one SIDE row for longs and one for shorts, SWEPT rows per bin and age class, and CELL rows for bins
+    whose content changed by more than `tolerance`, or for all bins when `full`. A CELL row holds until the next one of its
+    side and bin. Rows are never changed: a later mix or parameter means another run.
+    Units: position units: base (linear), USD face (inverse); prices in quote. `known_ts` is that of `position_flows`.
+    Source: own; contract maths of docs/definitions/liquidation_price.md.
+
+    Example:
+        >>> LiquidationExposure(ExposureParams(bin_bps=5.0)).grid.per_octave
+        1386
+    """
+
+    spec = FeatureSpec(
+        name="liquidation_exposure",
+        title="Liquidation exposure",
+        inputs=("position_flows",),
+        output=EXPOSURE,
+        source="own",
+        shape="table",
+        pane="liquidations",
+    )
+    Params = ExposureParams
+    exempt: ClassVar[dict[str, str]] = {
+        "gap": "positions live through a hole in our data; a hole of more than a day restarts the books",
+        "scale": "single precision of the unit columns; the law is tested on its own, with bins moving by whole octaves",
+        "mirror": "the grid is logarithmic: its mirror is p -> 1/p with linear and inverse swapped, tested on its own",
+    }
+
+    def __init__(self, params: ExposureParams | None = None, frame: str | None = None) -> None:
+        super().__init__(params, frame)
+        p: ExposureParams = self.params
+        self.grid = LogGrid.of_bps(p.bin_bps)
+        self._mix = checked_mix(p.mix)
+        self._hazard = np.asarray(p.closing_hazard, np.float64)
+        if self._hazard.shape != (TIERS,) or not (self._hazard >= 0.0).all():
+            raise UserError(f"liquidation_exposure.closing_hazard needs {TIERS} numbers that are not negative.")
+        if not (0.0 < p.liquidated_fraction_long <= 1.0 and 0.0 < p.liquidated_fraction_short <= 1.0):
+            raise UserError("liquidation_exposure: the liquidated fractions are shares above 0 and up to 1.")
+        if not (0.0 <= p.spread <= 1.0 and 0.0 < p.tolerance < 1.0 and p.band > 0.0 and p.refresh_hours >= 1):
+            raise UserError(
+                "liquidation_exposure: spread lies in [0, 1], tolerance in (0, 1), band is above 0, refresh_hours at least 1."
+            )
+
+    def start(self, instrument: Instrument) -> State:
+        tables = [
+            {"from": t.valid_from, "to": t.valid_to, "source": t.source, "tiers": [list(astuple(tier)) for tier in t.tiers]}
+            for t in instrument.tier_tables
+        ]
+        ring = 2 + (DAY // Timeframe.parse(self.frame).ns if self.frame else 24 * 60)
+        return {
+            "instrument": {
+                "venue": instrument.venue,
+                "symbol": instrument.symbol,
+                "kind": int(instrument.kind),
+                "tables": tables,
+            },
+            "edges": kernel_edges(instrument),
+            "segment": -1,
+            "kernels": (),
+            "scale": np.ones((2, TIERS)),
+            "placed": np.zeros((2, TIERS)),
+            "sums": np.zeros(6),
+            "ints": np.array([0, 0, -1, 0, 0, 0, 0], np.int64),
+            "ring": np.zeros((ring, 6)),
+            "ring_hours": np.zeros(ring, np.int64),
+            **_empty_books(0),
+        }
+
+    def fold(self, state: State, batch: Batch) -> Table:
+        flows = batch["position_flows"]
+        if not len(flows):
+            return EXPOSURE.empty()
+        segments = np.searchsorted(state["edges"], flows["ref_ts"], side="right")
+        cuts = [0, *(np.flatnonzero(np.diff(segments)) + 1).tolist(), len(flows)]
+        parts = []
+        for a, b in pairwise(cuts):
+            if state["segment"] != segments[a]:
+                kernels = tier_kernels(
+                    _instrument(state["instrument"]), int(flows["ref_ts"][a]), self.grid.per_octave, self.params.spread,
+                    self.params.taker_fee,
+                )  # fmt: skip
+                state["kernels"] = (kernels.cumulative, kernels.start, kernels.first, kernels.length)
+                state["segment"] = int(segments[a])
+            parts += self._advance(state, flows[a:b])
+        return Table.concat(parts) if parts else EXPOSURE.empty()
+
+    def _advance(self, state: State, flows: Table) -> list[Table]:
+        params: ExposureParams = self.params
+        prices = np.column_stack([flows[name] for name in ("entry_low", "entry_high", "sweep_low", "sweep_high", "close")])
+        x = np.log2(prices) * self.grid.per_octave
+        _make_room(state, x)
+        amounts = np.column_stack([flows[name] for name in _FLOWS])
+        refresh = params.refresh_hours * HOUR
+        uniform = bool((self._hazard == self._hazard[0]).all())
+        parts, begin, rows = [], 0, 0
+        room = 2 * state["whole"].shape[1] + max(4096, min(200_000, 24 * len(flows)))
+        while begin < len(flows):
+            codes, values = np.empty((room, 8), np.int64), np.empty((room, 6))
+            units = np.empty((TIERS, room), np.float32)
+            begin, rows = advance(
+                begin, flows["ref_ts"], amounts, flows["late_bars"], flows["flags"], x, state["mass"], state["whole"],
+                state["stated"], state["low"], state["high"], state["scale"], state["placed"], state["sums"], state["ints"],
+                state["ring"], state["ring_hours"], *state["kernels"], self._mix, self._hazard, uniform,
+                round(params.band / self.grid.height), params.floor_fraction, params.tolerance, refresh, codes, values, units,
+            )  # fmt: skip
+            if rows:
+                parts.append(self._table(flows, codes[:rows], values[:rows], units[:, :rows]))
+            else:
+                room *= 4
+        return parts
+
+    def _table(self, flows: Table, codes: Array, values: Array, units: Array) -> Table:
+        params: ExposureParams = self.params
+        bar, of_side, bins = codes[:, BAR], codes[:, ENTRY] == SIDE, codes[:, BIN]
+        kappa = np.where(
+            codes[:, SIDE_COLUMN] == PositionSide.LONG, params.liquidated_fraction_long, params.liquidated_fraction_short
+        )
+        columns = {name: values[:, i] for i, name in enumerate(("exposure", "unplaced", "unresolved", "swept", "young", "day"))}
+        held = codes[:, LEVERAGE]
+        return Table.of(
+            EXPOSURE,
+            ref_ts=flows["ref_ts"][bar],
+            known_ts=flows["known_ts"][bar],
+            entry=codes[:, ENTRY],
+            side=codes[:, SIDE_COLUMN],
+            age=codes[:, AGE] + 1,
+            full=codes[:, FULL] != 0,
+            bin=bins,
+            price=np.where(of_side, flows["close"][bar], self.grid.centre(bins)),
+            price_low=np.where(of_side, np.nan, self.grid.low(bins)),
+            price_high=np.where(of_side, np.nan, self.grid.high(bins)),
+            liquidation=values[:, 0] * kappa,
+            leverage=np.where(held >= 0, np.array(LEVERAGES)[held], np.nan),
+            flags=codes[:, FLAGS],
+            **columns,
+            **{name: units[k] for k, name in enumerate(UNIT_COLUMNS)},
+        )
+
+
+_FLOWS = (
+    "open_interest", "opened_long", "opened_short", "closed_long", "closed_short", "liquidated_long", "liquidated_short",
+    "late_opened", "unseen", "rebase", "volume",
+)  # fmt: skip
+
+
+def _instrument(plain: dict[str, Any]) -> Instrument:
+    """The parts of an instrument that the state keeps, as an instrument again."""
+    tables = tuple(
+        TierTable(plain["venue"], plain["symbol"], tuple(RiskTier(*t) for t in table["tiers"]), table["from"], table["to"],
+                  table["source"])
+        for table in plain["tables"]
+    )  # fmt: skip
+    return Instrument(plain["venue"], plain["symbol"], ContractKind(plain["kind"]), tier_tables=tables)
+
+
+def _empty_books(width: int) -> State:
+    return {
+        "mass": np.zeros((COHORTS, 2, TIERS, width)),
+        "whole": np.zeros((2, width)),
+        "stated": np.zeros((2, width)),
+        "low": np.full((COHORTS, 2, TIERS), width, np.int64),
+        "high": np.full((COHORTS, 2, TIERS), -1, np.int64),
+    }
+
+
+def _make_room(state: State, x: Array) -> None:
+    """Grow the arrays, in whole blocks, until every bin that prices `x` (bin units) can touch lies inside."""
+    _, _, first, length = state["kernels"]
+    bottom = math.floor(x.min()) + min(0, int(first.min())) - 2
+    top = math.floor(x.max()) + int((first + length).max()) + 2
+    width, origin = state["whole"].shape[1], int(state["ints"][ORIGIN])
+    if width and origin <= bottom and top < origin + width:
+        return
+    if width:
+        bottom, top = min(bottom, origin), max(top, origin + width - 1)
+    new_origin = bottom // BLOCK * BLOCK
+    new_width = (top // BLOCK + 1) * BLOCK - new_origin
+    books, shift = _empty_books(new_width), origin - new_origin
+    if width:
+        for name in ("mass", "whole", "stated"):
+            books[name][..., shift : shift + width] = state[name]
+        held = state["high"] >= 0
+        books["low"][held] = state["low"][held] + shift
+        books["high"][held] = state["high"][held] + shift
+        for s in range(2):
+            nearest = int(state["ints"][NEAREST + s])
+            state["ints"][NEAREST + s] = nearest + shift if 0 <= nearest < width else (-1 if s == 0 else new_width)
+    else:
+        state["ints"][NEAREST], state["ints"][NEAREST + 1] = -1, new_width
+    state["ints"][ORIGIN] = new_origin
+    state.update(books)
