@@ -3,6 +3,7 @@
 The public interface is small: `open_lake`, `run_features`, `make_report`, `check_feature`, loaded on first use.
 """
 
+import importlib
 from typing import Any
 
 __version__ = "0.1.0"
@@ -11,7 +12,5 @@ __all__ = ["__version__", "check_feature", "make_report", "open_lake", "run_feat
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from perpscope import api
-
-        return getattr(api, name)
+        return getattr(importlib.import_module("perpscope.api"), name)
     raise AttributeError(f"module 'perpscope' has no attribute '{name}'")
