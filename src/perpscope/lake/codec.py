@@ -2,9 +2,9 @@
 
 Definition: a float64 column is stored as a decimal (a scaled 64-bit integer with its scale in the file's schema) with
 the smallest scale s <= 12 for which `round(x * 10^s) / 10^s == x` holds for every value and the integers stay below
-2^53; a single value that fails keeps the whole column float64. Integers and decimals are delta encoded, floats byte-stream
-split, enums stored as their lower-case names in a dictionary, and everything is compressed with zstd. An absent value
-(NaN, NULL_TS) is a null. A negative zero keeps its column float64.
+2^53; a single value that fails keeps the whole column float64. Integers and decimals are delta encoded, floats
+byte-stream split, enums stored as their lower-case names in a dictionary, and everything is compressed with zstd. An
+absent value (NaN, NULL_TS) is a null. A negative zero keeps its column float64.
 
 Because the scale is Parquet's own DECIMAL type, duckdb and polars show prices, not raw integers.
 

@@ -14,14 +14,14 @@ import numpy as np
 from perpscope.core.errors import DataError, UserError, unknown_name
 from perpscope.core.events import stream_frame, stream_kind
 from perpscope.core.table import Table
-from perpscope.core.time import Timeframe, format_ts
+from perpscope.core.time import DAY, Timeframe, format_ts
 from perpscope.lake import checks, instruments, merge
 from perpscope.lake.catalogue import SourceEntry
 from perpscope.lake.coverage import Continuity, Stretches, marks_of
 from perpscope.lake.reader import Lake
 from perpscope.lake.sources.base import Floats, Parsed, Preset, Request, Times, preset
 from perpscope.lake.writer import Transaction, Written, writing
-from perpscope.numeric.asof import asof_index
+from perpscope.numeric.asof import asof_values
 
 Progress = Callable[[int, int, str], None]
 
@@ -135,8 +135,7 @@ def import_files(
         run.read()
         sources = [SourceEntry(hashes[p], p.name, asked, run.rows[p]) for p in fresh]
         declared = {(i.venue, i.symbol) for i in lake.catalogue.instruments}
-        contract = chosen.contract(request)
-        news = [instruments.guess(venue, s, contract) for s in sorted(run.symbols) if (venue, s) not in declared]
+        news = [instruments.guess(venue, s) for s in sorted(run.symbols) if (venue, s) not in declared]
         lake.catalogue = transaction.commit(sources, news)
         run.finished()
     reports = (*already, *(SourceReport(p.name, hashes[p], run.rows[p], False) for p in fresh))
@@ -267,7 +266,7 @@ def _asked(chosen: Preset, request: Request) -> str:
 
 
 def _close_at(lake: Lake, venue: str, symbol: str, times: Times) -> Floats:
-    """The close of the newest bar known at each instant, of the finest bars in the lake; NaN where there is none.
+    """The close of the newest bar known at each instant, of the finest bars in the lake; NaN without one or a day later.
 
     Raises:
         UserError: if the lake has no bars of the instrument.
@@ -279,5 +278,4 @@ def _close_at(lake: Lake, venue: str, symbol: str, times: Times) -> Floats:
             f"This source states dollars. Import bars of {venue} {symbol} first, so that they can be turned into coins."
         )
     table = lake.read(venue, symbol, framed[0], None, int(times.max()) if len(times) else 0)
-    index = asof_index(table.clock, times)
-    return np.where(index >= 0, table["close"][np.maximum(index, 0)] if len(table) else np.nan, np.nan)
+    return asof_values(table.clock, table["close"], times, max_age=DAY)

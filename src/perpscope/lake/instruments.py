@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,8 +23,24 @@ _STEP_COLUMNS = {
 }
 
 
-def guess(venue: str, symbol: str, contract: tuple[ContractKind, float] | None = None) -> InstrumentEntry:
-    """Contract kind and coins from the names, where no source declares them.
+def contract_of(venue: str, symbol: str) -> tuple[ContractKind, float]:
+    """Kind and size of a contract, told by the names of Binance's markets: spot, coin-margined, else linear.
+
+    A coin-margined contract is worth 100 USD for BTC and 10 USD for every other coin (Binance contract specifications).
+
+    Example:
+        >>> contract_of("binance_coinm", "ETHUSD_PERP")
+        (<ContractKind.INVERSE: 2>, 10.0)
+    """
+    if "spot" in venue:
+        return ContractKind.SPOT, 1.0
+    if venue.endswith("coinm") or re.fullmatch(r"[A-Z0-9]+USD_(PERP|\d{6})", symbol):
+        return ContractKind.INVERSE, 100.0 if symbol.startswith("BTC") else 10.0
+    return ContractKind.LINEAR, 1.0
+
+
+def guess(venue: str, symbol: str) -> InstrumentEntry:
+    """Contract and coins from the names, where nobody declared them.
 
     Example:
         >>> entry = guess("binance_coinm", "BTCUSD_PERP")
@@ -32,13 +49,7 @@ def guess(venue: str, symbol: str, contract: tuple[ContractKind, float] | None =
     """
     plain = symbol.upper().split("_")[0].removesuffix("-SWAP").replace("-", "").replace("/", "")
     quote = next((q for q in QUOTES if plain.endswith(q) and len(plain) > len(q)), "")
-    kind, size = ContractKind.LINEAR, 1.0
-    if "spot" in venue:
-        kind = ContractKind.SPOT
-    elif venue.endswith("coinm") or (symbol.endswith("USD_PERP")):
-        kind, size = ContractKind.INVERSE, 100.0 if plain.startswith("BTC") else 10.0
-    if contract is not None:
-        kind, size = contract
+    kind, size = contract_of(venue, symbol)
     base = plain.removesuffix(quote) if quote else symbol
     return InstrumentEntry(venue, symbol, kind, base, quote or "USD", size)
 

@@ -1,12 +1,13 @@
 """Rows of the same fact, told twice: which one is kept.
 
-Keyed kinds have a natural key (a bar its open, a trade its instant and id). Of several rows with one key the richest is kept
-(a bar with `buy_volume` beats one without), then the one of the higher rank. Trades without ids and book updates
-have no key: there a stretch of time belongs wholly to one teller, or volume would be counted twice.
+Keyed kinds have a natural key (a bar its open, a trade its instant and id). Of several rows with one key the richest
+is kept (a bar with `buy_volume` beats one without), then the one of the higher rank. Trades without ids and book
+updates have no key: there a stretch of time belongs wholly to one teller, or volume would be counted twice.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perpscope.core.table import Table
-from perpscope.core.time import MINUTE, NULL_TS
+from perpscope.core.time import MINUTE, NULL_TS, parse_span
 
 KEYS: dict[str, tuple[str, ...]] = {
     "trade": ("exchange_ts", "trade_id"),
@@ -35,7 +36,7 @@ BY_STRETCH = frozenset({"trade", "book_delta", "mark_price", "open_interest", "l
 """Kinds of which each origin tells a stretch of time as a whole. Two origins poll open interest at different instants
 and print trades under different ids (raw or aggregated), so mixing their rows would invent changes or volume."""
 
-VENDORS = ("binance-vision", "tardis", "freqtrade", "tape", "coinalyze", "coinalyze-daily", "coinglass")
+VENDORS = ("binance-vision", "binance-vision-raw", "tardis", "freqtrade", "tape", "coinalyze", "coinalyze-daily", "coinglass")
 
 _NOT_CONTENT = frozenset({"receive_ts"})
 
@@ -51,17 +52,24 @@ class Merged:
     clash: tuple[dict[str, Any], ...] = ()
 
 
-def rank(origin: str, venue: str) -> tuple[int, str]:
+def rank(origin: str, venue: str) -> tuple[int, int, str]:
     """Sort key of who is believed first, all else equal.
 
     What was recorded from the wire, what the venue published (its origin is the venue's name), the vendors in the
-    order of `VENDORS`, then others by name.
+    order of `VENDORS`, then others by name; of one source the shorter beat ('coinalyze-5m' before 'coinalyze-1h').
+
+    Example:
+        >>> sorted(["coinalyze-1h", "zoo", "coinalyze-5m", "binance", "recording"], key=lambda o: rank(o, "binance"))
+        ['recording', 'binance', 'coinalyze-5m', 'coinalyze-1h', 'zoo']
     """
-    if origin == "recording":
-        return (0, origin)
-    if origin == venue:
-        return (1, origin)
-    return (2 + (VENDORS.index(origin) if origin in VENDORS else len(VENDORS)), origin)
+    base, beat = origin, 0
+    if found := re.fullmatch(r"(.+)-(\d+[smhdw])", origin):
+        base, beat = found[1], parse_span(found[2])
+    if base == "recording":
+        return (0, beat, origin)
+    if base == venue:
+        return (1, beat, origin)
+    return (2 + (VENDORS.index(base) if base in VENDORS else len(VENDORS)), beat, origin)
 
 
 def has_key(table: Table) -> bool:

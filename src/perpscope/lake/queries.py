@@ -1,8 +1,8 @@
 """The same files through polars and duckdb, for research by hand.
 
 Nothing is merged here: rows of all origins appear, with an `origin` column, and nothing guards against looking ahead.
-Prices and quantities are cast to DOUBLE, because the scale of a file's decimals is its own: without the cast a reader takes
-the first file's scale and rounds the others to it.
+Prices and quantities are cast to DOUBLE, because the scale of a file's decimals is its own: without the cast a reader
+takes the first file's scale and rounds the others to it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from perpscope.core.table import Schema, Table
 from perpscope.core.time import Timeframe, format_ts
 from perpscope.lake import catalogue as catalogues
 from perpscope.lake import instruments, queries, writer
-from perpscope.lake.catalogue import Catalogue, FileEntry
+from perpscope.lake.catalogue import Catalogue, FileEntry, InstrumentEntry
 from perpscope.lake.gather import BEGINNING, Gathered, Hole, gap_rows, gather
 from perpscope.lake.merge import rank
 from perpscope.lake.source import Source
@@ -53,7 +53,7 @@ class Lake:
         """Every instrument that has any stream, with what was declared of it (no rows are read)."""
         return [
             instruments.instrument(self.catalogue, venue, symbol)
-            for venue, symbol in sorted({(f.venue, f.symbol) for f in self.catalogue.files if f.stream in _market(f.stream)})
+            for venue, symbol in sorted({(f.venue, f.symbol) for f in self.catalogue.files if _fed(f.stream)})
         ]
 
     def streams(self, venue: str, symbol: str, end: int | None = None) -> list[str]:
@@ -64,7 +64,7 @@ class Lake:
         """
         until = END_OF_TIME if end is None else end
         files = self._files(venue, symbol)
-        return sorted({f.stream for f in files if f.stream in _market(f.stream) and f.rows and f.first_clock <= until})
+        return sorted({f.stream for f in files if _fed(f.stream) and f.rows and f.first_clock <= until})
 
     def span(self, venue: str, symbol: str, stream: str) -> tuple[int, int]:
         """The clocks of the first and the last row of a stream.
@@ -184,6 +184,15 @@ class Lake:
             tiers, source = found.table, ", ".join(found.shares)
         return instruments.instrument(self.catalogue, venue, symbol, tables or {}, tiers, source)
 
+    def declare(self, instrument: Instrument) -> None:
+        """Write down what is known of an instrument (kind, coins, steps, contract size), in place of the guess.
+
+        Raises:
+            UserError: if another process is writing.
+        """
+        with writer.writing(self.path) as transaction:
+            self.catalogue = transaction.commit([], [InstrumentEntry.of(instrument)])
+
     def scan(self, venue: str, symbol: str, stream: str) -> polars.LazyFrame:
         """All rows of all origins as a polars frame, for research by hand (`lake.queries`)."""
         return queries.scan(self.path, self._entries(venue, symbol, stream))
@@ -223,7 +232,13 @@ class Lake:
         return found
 
     def _table(self, entry: FileEntry) -> Table:
-        return writer.read_entry(self.path, entry, schema_of(entry.stream))
+        try:
+            return writer.read_entry(self.path, entry, schema_of(entry.stream))
+        except DataError:
+            if catalogues.load(self.path).generation == self.catalogue.generation:
+                raise
+            self.refresh()
+            raise UserError("An import changed the lake while it was being read. Read again.") from None
 
 
 def schema_of(stream: str) -> Schema:
@@ -242,6 +257,6 @@ def schema_of(stream: str) -> Schema:
     return KINDS[kind]
 
 
-def _market(stream: str) -> tuple[str, ...]:
-    """The stream itself when it is one that folds can be fed with."""
-    return (stream,) if stream_kind(stream) in KINDS else ()
+def _fed(stream: str) -> bool:
+    """Whether folds can be fed with the stream (margin tables are part of the instrument instead)."""
+    return stream_kind(stream) in KINDS

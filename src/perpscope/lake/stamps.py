@@ -13,13 +13,13 @@ _UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _OLDEST, _YOUNGEST = 1_230_768_000, 4_102_444_800  # 2009 and 2100 in seconds
 
 
-def to_ns(column: pl.Series, source: str) -> npt.NDArray[np.int64]:
+def to_ns(column: pl.Series, source: str, zone: str = "UTC") -> npt.NDArray[np.int64]:
     """A column of times as int64 ns UTC.
 
     Definition: integers and floats are seconds, milli-, micro- or nanoseconds since 1970, told by magnitude: the four
     readings of a date between 2009 and 2100 do not overlap. Every value must be of one unit. Float seconds are rounded
-    to the microsecond, the finest a double of today's seconds holds. Text must be a UTC date and time, with a blank or T
-    between them; dates with an own zone are converted.
+    to the microsecond, the finest a double of today's seconds holds. Text is a date and perhaps a time, with a blank or T
+    between them, in `zone`.
 
     Raises:
         DataError: if a time is absent, unreadable, outside 2009 to 2100, or of another unit than the rest.
@@ -36,7 +36,7 @@ def to_ns(column: pl.Series, source: str) -> npt.NDArray[np.int64]:
     if column.dtype == pl.String:
         as_number = column.str.strip_chars().cast(pl.Float64, strict=False)
         if as_number.null_count():
-            return _from_text(column, source)
+            return _from_text(column, source, zone)
         whole = column.str.strip_chars().cast(pl.Int64, strict=False)
         column = as_number if whole.null_count() else whole
     if isinstance(column.dtype, pl.Datetime | pl.Date):
@@ -79,7 +79,7 @@ def unit_of(value: float) -> str | None:
     return None
 
 
-def _from_text(column: pl.Series, source: str) -> npt.NDArray[np.int64]:
+def _from_text(column: pl.Series, source: str, zone: str) -> npt.NDArray[np.int64]:
     text = column.str.strip_chars().str.replace("T", " ").str.replace(r"(Z|\+00:?00| UTC)$", "")
     for shape in ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
         if shape == "%Y-%m-%d":
@@ -87,9 +87,29 @@ def _from_text(column: pl.Series, source: str) -> npt.NDArray[np.int64]:
         else:
             times = text.str.to_datetime(shape, time_unit="ns", strict=False)
         if not times.null_count():
+            if zone != "UTC":
+                times = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+            if times.null_count():
+                at = int(times.is_null().arg_max() or 0)
+                raise DataError(f"{source}, row {at + 1}: this time does not exist in {zone}.", column[at])
             return times.cast(pl.Int64).to_numpy().astype(np.int64)
     at = int(times.is_null().arg_max() or 0)
-    raise DataError(f"{source}, row {at + 1}: the time is no UTC date such as 2024-08-05 14:00:00.", column[at])
+    raise DataError(f"{source}, row {at + 1}: the time is no date such as 2024-08-05 14:00:00.", column[at])
+
+
+def zoned_text(column: pl.Series, source: str) -> npt.NDArray[np.int64]:
+    """Text with an offset ('2024-08-05T14:00:00+07:00', '...Z') as int64 ns UTC.
+
+    Raises:
+        DataError: if a time is unreadable.
+    """
+    text = column.str.strip_chars().str.replace(" ", "T").str.replace("Z$", "+00:00")
+    for shape in ("%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M:%S%:z", "%Y-%m-%dT%H:%M%:z"):
+        times = text.str.to_datetime(shape, time_unit="ns", strict=False, time_zone="UTC")
+        if not times.null_count():
+            return times.cast(pl.Int64).to_numpy().astype(np.int64)
+    at = int(times.is_null().arg_max() or 0)
+    raise DataError(f"{source}, row {at + 1}: the time is no date such as 2024-08-05T14:00:00Z.", column[at])
 
 
 def intervals(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

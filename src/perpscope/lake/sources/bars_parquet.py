@@ -1,8 +1,8 @@
 """Preset `bars-parquet`: one parquet file per symbol with a `ts` column and what describes the stretch or instant.
 
-Rules of the format: `ts` is an integer time (the unit is told by magnitude). For prices it is the open of the bar, and
-the bar becomes known one frame later; for open interest it is the instant of the snapshot, known at once; for funding
-it is the settlement, jitter and all. The columns tell what the file holds:
+Rules of the format: `ts` is an integer time (the unit is told by magnitude). For prices it is the open of the bar,
+and the bar becomes known one frame later; for open interest it is the instant of the snapshot, known at once; for
+funding it is the settlement, jitter and all. The columns tell what the file holds:
 
 | columns | stream |
 |---|---|
@@ -12,10 +12,11 @@ it is the settlement, jitter and all. The columns tell what the file holds:
 | oi or open_interest (+ oi_usd) | open_interest |
 
 The frame is taken from the request, else from the commonest distance of two rows. Stamps of open interest that are a
-second or two late are kept as they are: they are when the value was read. The origin is the venue itself.
+second or two late are kept as they are: they are when the value was read. The origin is the venue itself
+(for open interest with the beat at which it was read, such as binance-5m).
 
-Source: shared data catalogue, sections 1.1 to 1.6 and 1.9. (Four symbols of its hourly panel are spot: import them under
-a spot venue.)
+Source: shared data catalogue, sections 1.1 to 1.6 and 1.9. (Four symbols of its hourly panel are spot: import them
+under a spot venue.)
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def parse(frame: pl.DataFrame, path: Path, request: Request) -> Parsed:
         if column in frame.columns:
             notional = floats(frame, "oi_usd", name) if "oi_usd" in frame.columns else None
             table = snapshots(ts, floats(frame, column, name), notional)
-            return Parsed(path, "open_interest", table, request.venue, polled(ts, request))
+            return Parsed(path, "open_interest", table, *polled(request.venue, ts, request.frame))
     need(frame, ["open", "high", "low", "close"], name)
     length = request.frame or frame_of(ts, path)
     ohlcv: dict[str, Floats] = {

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from perpscope.core.errors import UserError, unknown_name
 from perpscope.core.table import Column, Table, row_schema
 from perpscope.core.time import Timeframe
-from perpscope.core.units import ContractKind
 from perpscope.lake.coverage import ANY, Continuity, Stretches
 
 Floats = npt.NDArray[np.float64]
@@ -77,17 +76,12 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Preset:
-    """A format: its name, one line of help, the reader, and the options it understands (name to help).
-
-    `every_symbol` says that the files hold many symbols; `contract` that the format itself fixes the contract's kind
-    and size.
-    """
+    """A format: its name, one line of help, the reader, and the options it understands (name to help)."""
 
     name: str
     title: str
     read: Callable[[Request], Iterator[Parsed]]
     options: Mapping[str, str] = field(default_factory=dict)
-    contract: Callable[[Request], tuple[ContractKind, float] | None] = lambda request: None
 
 
 @cache

@@ -23,10 +23,10 @@ import polars as pl
 from perpscope.core.errors import UserError
 from perpscope.core.events import RatioKind
 from perpscope.lake import stamps
-from perpscope.lake.coverage import Continuity, framed
+from perpscope.lake.coverage import framed
 from perpscope.lake.sources.base import Parsed, Preset, Request
 from perpscope.lake.sources.files import floats, need, read_parquet
-from perpscope.lake.sources.rows import bars, frame_of, ratios, snapshots, totals
+from perpscope.lake.sources.rows import bars, frame_of, polled, ratios, snapshots, totals
 
 ORIGIN = "coinalyze"
 
@@ -45,7 +45,7 @@ def parse(rows: pl.DataFrame, path: Path, request: Request) -> Parsed:
     column = {c: floats(rows, c, name) for c in rows.columns if c != "ts"}
     if "oi_close" in column:
         table = snapshots(ts + frame.ns, column["oi_close"])
-        return Parsed(path, "open_interest", table, ORIGIN, Continuity("silence", frame.ns * 3 // 2))
+        return Parsed(path, "open_interest", table, *polled(ORIGIN, ts, frame))
     if "liq_long" in column:
         need(rows, ["liq_short"], name)
         stream = f"liquidation_totals@{frame}"

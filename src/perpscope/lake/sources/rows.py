@@ -28,7 +28,7 @@ from perpscope.core.time import NULL_TS, Timeframe
 from perpscope.core.units import AggressorSide, PositionSide
 from perpscope.lake import stamps
 from perpscope.lake.coverage import ANY, Continuity
-from perpscope.lake.sources.base import Floats, Request, Times
+from perpscope.lake.sources.base import Floats, Times
 
 Mask = npt.NDArray[np.bool_]
 
@@ -152,12 +152,19 @@ def frame_of(ts: Times, path: Path) -> Timeframe:
     raise UserError(f"{path.name} does not tell how long its bars are. Name the time frame, such as 1h.")
 
 
-def polled(ts: Times, request: Request) -> Continuity:
-    """Values read at a steady beat: a beat and a half without a value is a hole."""
-    if request.frame is not None:
-        return Continuity("silence", request.frame.ns * 3 // 2)
-    steps = np.diff(np.sort(ts))
-    return Continuity("silence", int(np.median(steps)) * 3 // 2) if len(steps) else ANY
+def polled(origin: str, ts: Times, frame: Timeframe | None = None) -> tuple[str, Continuity]:
+    """Origin and continuity of values read at a steady beat: more than a beat and a half without a value is a hole.
+
+    Sources of different beat are different origins ('coinalyze-1h', 'coinalyze-5m'): each tells a stretch of time as a
+    whole. The beat is the frame, else the usual time frame within a tenth of the middle distance of two rows.
+    """
+    if frame is None and len(ts) > 1:
+        middle = int(np.median(np.diff(np.sort(ts))))
+        near = [f for f in map(Timeframe.parse, _FRAMES) if abs(f.ns - middle) <= f.ns // 10]
+        frame = near[0] if near else None
+    if frame is None:
+        return origin, ANY
+    return f"{origin}-{frame}", Continuity("silence", frame.ns * 3 // 2)
 
 
 def _rest(volume: Floats, buy: Floats) -> Floats:
