@@ -118,6 +118,20 @@ def test_every_row_is_judged_once_on_every_path(rows):
     assert len(set(used)) == len(used)
 
 
+def test_joined_paths_take_every_value_of_every_split_once():
+    t = np.arange(37)
+    found = combinatorial(t, t + 2, 6, 3)
+    joined = found.join([split.test + 1000.0 * number for number, split in enumerate(found.splits)])
+    assert joined.shape == (10, 37)
+    assert (joined % 1000 == t).all()
+    values = sorted(v for number, split in enumerate(found.splits) for v in (split.test + 1000.0 * number).tolist())
+    assert sorted(joined.ravel().tolist()) == values
+    with pytest.raises(UserError, match="20 splits and 1 columns"):
+        found.join([np.zeros(3)])
+    with pytest.raises(UserError, match="Split 0 judges"):
+        found.join([np.zeros(3)] * 20)
+
+
 def test_folds_cover_every_row_once():
     t = np.arange(23)
     assert np.concatenate([split.test for split in purged_k_fold(t, t + 4, 5)]).tolist() == list(range(23))

@@ -147,7 +147,12 @@ def resampled_means(columns: Floats, block_length: float, replications: int, rng
     means = np.empty((replications, columns.shape[1]))
     done = 0
     for starts, waiting in drawn_blocks(n, block_length, replications, rng):
-        block_sums(running, n, starts, waiting, means[done : done + len(starts)])
+        sums = means[done : done + len(starts)]
+        if block_length == 1.0:  # single observations: adding them up is three times as fast as two running sums each
+            for c in range(columns.shape[1]):
+                centred[:, c].take(starts).sum(axis=1, out=sums[:, c])
+        else:
+            block_sums(running, n, starts, waiting, sums)
         done += len(starts)
     return means / n + centre
 

@@ -9,6 +9,7 @@ numbers) but the same for all three. Rows may share a time (several symbols); th
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from perpscope.core.errors import UserError
 from perpscope.core.time import SECOND, to_datetime
-from perpscope.stats.inputs import Integers, integers, same_length, times
+from perpscope.stats.inputs import Floats, Integers, integers, same_length, times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +123,35 @@ class Combinatorial:
     splits: list[Split]
     groups: Integers
     paths: Integers
+
+    def join(self, judged: Sequence[npt.ArrayLike]) -> Floats:
+        """Join what each split gave on its test rows into whole paths: float64 (paths, rows).
+
+        Measure every path (its Sharpe ratio, say) and report the 5%, 50% and 95% of them, never the best.
+
+        Args:
+            judged: one column per split, a value (return) per row of its `test`.
+        Raises:
+            UserError: if a column does not fit its split.
+
+        Example:
+            >>> t = np.arange(6)
+            >>> cpcv = combinatorial(t, t + 1, groups=3, test_groups=2)
+            >>> cpcv.join([split.test * 10.0 + number for number, split in enumerate(cpcv.splits)])
+            array([[ 0., 10., 20., 30., 41., 51.],
+                   [ 1., 11., 22., 32., 42., 52.]])
+        """
+        if len(judged) != len(self.splits):
+            raise UserError(f"There are {len(self.splits)} splits and {len(judged)} columns of results.")
+        joined = np.full((len(self.paths), len(self.groups)), np.nan)
+        for number, (split, column) in enumerate(zip(self.splits, judged)):
+            values = np.asarray(column, dtype=np.float64)
+            if values.shape != split.test.shape:
+                raise UserError(f"Split {number} judges {len(split.test)} rows, and {values.size} results were given.")
+            for path in range(len(self.paths)):
+                mine = self.paths[path, self.groups[split.test]] == number
+                joined[path, split.test[mine]] = values[mine]
+        return joined
 
 
 def combinatorial(
