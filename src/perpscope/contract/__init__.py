@@ -14,7 +14,7 @@ Numbers in, numbers out: floats give a float, arrays broadcast to a float64 arra
     pays        funding_payment  funding_intervals  funding_interval  settlement_hours
                 funding_rate_annual  funding_rate_8h                                                (funding)
     whose rule  rule_for  VenueRule  RULES: by venue, kind and date; unknown venues are refused     (rules)
-    whose tiers tiers_for  read_tier_tables  seed_tables  tiers_from_rates  tiers_from_leverage
+    whose tiers tiers_for  nearest_tiers  tables_of  read_tier_tables  seed_tables  tiers_from_rates  tiers_from_leverage
                 venue_symbol                                                                        (tiers)
 
 A fold that runs inside compiled code calls the scalar kernels themselves: `perpscope.contract.kernels`.
@@ -60,8 +60,10 @@ from perpscope.contract.margin import (
 from perpscope.contract.pnl import equity, notional, return_on_margin, unrealized_pnl
 from perpscope.contract.rules import BYBIT_MARK_VALUED_FROM, RULES, VenueRule, rule_for
 from perpscope.contract.tiers import (
+    nearest_tiers,
     read_tier_tables,
     seed_tables,
+    tables_of,
     tiers_for,
     tiers_from_leverage,
     tiers_from_rates,
@@ -102,12 +104,14 @@ __all__ = [
     "maintenance_rate_at",
     "margin_ratio",
     "max_leverage_at",
+    "nearest_tiers",
     "notional",
     "read_tier_tables",
     "return_on_margin",
     "rule_for",
     "seed_tables",
     "settlement_hours",
+    "tables_of",
     "tier_arrays",
     "tiers_for",
     "tiers_from_leverage",

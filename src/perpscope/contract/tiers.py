@@ -15,7 +15,7 @@ from perpscope.contract.margin import amount_step, tier_arrays
 from perpscope.contract.rules import RULES
 from perpscope.contract.seed_tiers import LEVERAGE_SEEDS, RATE_SEEDS, LeverageSeed, RateSeed
 from perpscope.core.errors import DataError, UserError, unknown_name
-from perpscope.core.instrument import RiskTier, TierTable
+from perpscope.core.instrument import Instrument, RiskTier, TierTable
 from perpscope.core.time import format_ts, parse_ts
 
 VENUES = tuple(sorted({rule.venue for rule in RULES}))
@@ -213,6 +213,47 @@ def tiers_for(
         f"No risk tiers of {venue} {symbol} are known for {format_ts(ts)}, only {spans}. {import_hint} "
         "Or ask for the nearest known table and say so in the result."
     )
+
+
+def tables_of(instrument: Instrument) -> tuple[TierTable, ...]:
+    """The instrument's own tier tables, or where it brings none the seed tables of its venue and symbol.
+
+    Raises:
+        UserError: if there is neither; another venue's or symbol's table is never used.
+
+    Example:
+        >>> [table.symbol for table in tables_of(Instrument("binance", "ETHUSDT"))]
+        ['ETHUSDT']
+    """
+    if instrument.tier_tables:
+        return instrument.tier_tables
+    found = tuple(t for t in seed_tables() if (t.venue, t.symbol) == (instrument.venue, instrument.symbol))
+    if not found:
+        raise UserError(
+            f"No risk tiers of {instrument.venue} {instrument.symbol} are known, so nobody can say where its positions break. "
+            "Import the venue's own table with 'perpscope import risk-tiers'; another one is never used."
+        )
+    return found
+
+
+def nearest_tiers(instrument: Instrument, ts: int) -> TierTable:
+    """The tier table in force at `ts`, or the instrument's own table nearest in time where none is.
+
+    Outside a table's dates it is an assumption, which whoever shows a result must show too: compare `covers(ts)`.
+
+    Raises:
+        UserError: if the instrument has no table at all.
+
+    Example:
+        >>> table = nearest_tiers(Instrument("binance", "BTCUSDT"), parse_ts("2024-08-05"))
+        >>> table.covers(parse_ts("2024-08-05")), table.tiers[0].max_leverage
+        (False, 125.0)
+    """
+    tables = tables_of(instrument)
+    covering = [table for table in tables if table.covers(ts)]
+    if covering:
+        return max(covering, key=lambda table: -math.inf if table.valid_from is None else table.valid_from)
+    return min(tables, key=lambda table: _distance(table, ts))
 
 
 def _table(seed: RateSeed | LeverageSeed, symbol: str, tiers: tuple[RiskTier, ...]) -> TierTable:

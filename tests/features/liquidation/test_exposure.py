@@ -347,10 +347,15 @@ def test_the_expected_forced_part_is_the_exposure_times_kappa():
 # --- doors -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_date_without_risk_tiers_is_refused_with_a_sentence():
-    table = replace(instrument().tier_tables[0], valid_from=parse_ts("2024-03-05"))
-    with pytest.raises(UserError, match=r"No risk tiers of demo X are known for 2024-03-04 .* Import a table"):
-        exposure(random_tables(1, 10), contract=replace(instrument(), tier_tables=(table,)))
+def test_before_the_first_risk_tiers_the_nearest_table_is_taken():
+    table = instrument().tier_tables[0]
+    later = replace(instrument(), tier_tables=(replace(table, valid_from=parse_ts("2024-03-05")),))
+    assert exposure(random_tables(1, 10), contract=later)[1].same_as(exposure(random_tables(1, 10))[1])
+
+
+def test_an_instrument_without_any_risk_tiers_is_refused_with_a_sentence():
+    with pytest.raises(UserError, match=r"No risk tiers of demo X are known, .* perpscope import risk-tiers"):
+        exposure(random_tables(1, 10), contract=replace(instrument(), tier_tables=()))
 
 
 def test_new_opens_use_the_tiers_of_their_date_and_old_mass_stays():

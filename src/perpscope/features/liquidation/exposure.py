@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from perpscope.contract import tables_of
 from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument, RiskTier, TierTable
@@ -170,7 +171,7 @@ class LiquidationExposure(Feature):
     def start(self, instrument: Instrument) -> State:
         tables = [
             {"from": t.valid_from, "to": t.valid_to, "source": t.source, "tiers": [list(astuple(tier)) for tier in t.tiers]}
-            for t in instrument.tier_tables
+            for t in tables_of(instrument)
         ]
         ring = 2 + (DAY // Timeframe.parse(self.frame).ns if self.frame else 24 * 60)
         return {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from perpscope.contract import RULES, Valuation, flat_tier, liquidation_shift, rule_for, tier_arrays
+from perpscope.contract import RULES, Valuation, flat_tier, liquidation_shift, nearest_tiers, rule_for, tables_of, tier_arrays
 from perpscope.contract.tiers import VENUES
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
@@ -53,9 +53,10 @@ def tier_kernels(instrument: Instrument, ts: int, per_octave: int, spread: float
     between the two nearest bins, so that the mean shift is exact.
 
     Raises:
-        UserError: if the instrument has no risk tiers for `ts`, or a venue's rule cannot be applied to them.
+        UserError: if the instrument has no risk tiers at all, or a venue's rule cannot be applied to them. Outside the
+            dates of its tables the nearest one is taken: an assumption that the report states.
     """
-    table = tier_arrays(instrument.tiers_at(ts))
+    table = tier_arrays(nearest_tiers(instrument, ts))
     rule = rule_for(instrument.venue, instrument.kind, ts) if instrument.venue in VENUES else None
     classes = []
     for share, rate, limit in zip(SIZE_CLASSES, table.rate, table.max_leverage):
@@ -89,7 +90,8 @@ def tier_kernels(instrument: Instrument, ts: int, per_octave: int, spread: float
 
 def kernel_edges(instrument: Instrument) -> Ints:
     """The times at which the kernels of an instrument may change: its tier tables and its venue's rules."""
-    edges = {table.valid_from for table in instrument.tier_tables} | {table.valid_to for table in instrument.tier_tables}
+    tables = tables_of(instrument)
+    edges = {table.valid_from for table in tables} | {table.valid_to for table in tables}
     edges |= {rule.valid_from for rule in RULES if rule.venue == instrument.venue}
     return np.array(sorted(edge for edge in edges if edge is not None), np.int64)
 
