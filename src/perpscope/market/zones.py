@@ -98,6 +98,24 @@ def zone_table(schema: Schema, ints: Array, floats: Array, n: int, **more: Array
     )  # fmt: skip
 
 
+def births_of(opens_after: Array, known: Array, ref: Array, ids: Array, link: Array, direction: Array, *edges: Array) -> Births:
+    """Births from columns; `edges` are bottom, top and optionally the measure (else NaN)."""
+    prices = (*edges, np.full(len(ref), np.nan))[:3]
+    return np.stack([opens_after, known, ref, ids, link, direction.astype(np.int64)]), np.stack(prices)
+
+
+def flipped(broken: Table, code: int) -> Births:
+    """Births of the zones that broken ones turn into: same edges, other direction, linked to their parent.
+
+    They keep the parent's `ref_ts`, where a chart draws the zone, and its id plus `code`.
+    """
+    if not len(broken):
+        return NO_BIRTHS
+    known = broken["known_ts"]
+    turned = 3 - broken["direction"]
+    return births_of(known, known, broken["ref_ts"], broken["id"] + code, broken["id"], turned, broken["bottom"], broken["top"])
+
+
 # columns of a live zone: `key` is the highest tick (mirrored for DOWN) at which a bar must visit the zone
 _KEY, _NEAR, _FAR, _LEFT, _STAGE, _BORN, _REF, _ID, _LINK = range(9)
 _NEAR_PRICE, _FAR_PRICE, _LEFT_PRICE, _MEASURE = range(4)

@@ -102,6 +102,36 @@ def test_a_displacement_before_the_opposite_swing_does_not_count(bars, run):
     assert not rows["displaced"][0]
 
 
+# by hand, swings 1/1: low 8 (bar 1), high 12 (bar 3), low 9 (bar 4), high 13 (bar 6), low 11 (bar 7)
+SWEPT_HIGH = [10, 10, 11, 12, 11, 12.5, 13, 12.4, 12.9, 13.4, 12.0]
+SWEPT_LOW = [9, 8, 9, 10, 9, 10, 11.5, 11, 11.5, 12, 9.9]
+SWEPT_CLOSE = [9.5, 9, 10, 11, 10, 12.2, 12, 11.5, 12.5, 12.6, 10.4]
+
+
+def test_a_shift_is_a_displaced_change_of_character_after_a_sweep(bars, run):
+    table = bars(SWEPT_HIGH, SWEPT_LOW, SWEPT_CLOSE)
+    settings = {**SWINGS_1, "displacements": {"atr_span": 1, "min_body_atr": 1.0}, "pools": {"sources": "swing"}}
+    rows = run("breaks", table, settings)
+    # bar 5 closes above 12 (bar 3): initial; bar 9 trades above 13 (bar 6) and closes at 12.6: a sweep of highs;
+    # bar 10 closes below the low 11 (bar 7) with a body of 2.2 in a range of 2.1 + 0.6: down
+    assert told(rows) == [(5, "up", "initial", 12, 3), (10, "down", "change_of_character", 11, 7)]
+    assert [(r["displaced"], r["after_sweep"], r["shift"]) for r in rows.rows()][1] == (True, True, True)
+    none = run("breaks", table, {**settings, "displacements": {"atr_span": 1, "min_body_atr": 9.0}})
+    assert (none["displaced"][1], none["shift"][1]) == (False, False)
+    late = run("breaks", table, {**settings, "breaks": {"sweep_bars": 0}})
+    assert (late["after_sweep"][1], late["shift"][1]) == (False, False)
+
+
+def test_a_sweep_on_the_side_of_the_break_does_not_count(bars, run):
+    high, low, close = (20.0 - np.array(x, float) for x in (SWEPT_LOW, SWEPT_HIGH, SWEPT_CLOSE))
+    settings = {**SWINGS_1, "pools": {"sources": "swing"}}
+    rows = run("breaks", bars(high, low, close), settings)  # the mirror image: a sweep of lows before a change upward
+    assert (rows["direction"][1], rows["after_sweep"][1]) == (1, True)
+    # bar 9 now breaks upward itself, after the highs it raids: no sweep of lows is near
+    taken = run("breaks", bars([*SWEPT_HIGH[:9], 13.4], [*SWEPT_LOW[:9], 12], [*SWEPT_CLOSE[:9], 13.2]), settings)
+    assert (taken["direction"][1], taken["after_sweep"][1]) == (1, False)
+
+
 def test_a_hole_forgets_the_trend_and_the_swings(bars, run):
     after = bars(HIGH[6:], LOW[6:], CLOSE[6:], start=20 * MINUTE)
     rows = run("breaks", Table.concat([bars(HIGH[:6], LOW[:6], CLOSE[:6]), after]), SWINGS_1)

@@ -34,17 +34,21 @@ BREAKS = row_schema(
     price("level", "price of the broken swing"),
     Column("swing_id", "id", "the broken swing; -1 for a protected level, which need not be one", "int64"),
     flag("displaced", "a displacement in the same direction lies between the last opposite swing and the break"),
+    flag("after_sweep", "a pool on the other side was swept shortly before"),
+    flag("shift", "market structure shift: a change of character, displaced, after a sweep"),
 )
 
 
 @dataclass(frozen=True)
 class BreakParams:
     """break_on: "close" or "wick". reference: "latest" swing, or "protected" (against the trend only the origin of the
-    last break counts). buffer_atr: how far beyond the level, in ATR; 0 is one tick."""
+    last break counts). buffer_atr: how far beyond the level, in ATR; 0 is one tick. sweep_bars: how many bars ago a sweep may
+    be to count."""
 
     break_on: str = "close"
     reference: str = "latest"
     buffer_atr: float = 0.0
+    sweep_bars: int = 20
     atr_span: int = 14
     max_age_bars: int = 2000
 
@@ -52,6 +56,7 @@ class BreakParams:
         one_of("break_on", self.break_on, ("close", "wick"))
         one_of("reference of breaks", self.reference, ("latest", "protected"))
         at_least("breaks.buffer_atr", self.buffer_atr, 0.0)
+        at_least("breaks.sweep_bars", self.sweep_bars, 0)
         at_least("breaks.atr_span", self.atr_span, 1)
         at_least("breaks.max_age_bars", self.max_age_bars, 2)
 
@@ -69,20 +74,21 @@ class Breaks(Feature):
     the broken one. With `break_on = "wick"` a bar may break both sides: then the side its close is farther from
     counts first; when the close is as far from both, the break against the trend does, and without a trend neither.
     Units: price in quote currency. `ref_ts` = bar of the broken level, `known_ts` = close of the breaking bar.
-    `displaced` looks at displacements after the last confirmed opposite swing, up to the breaking bar. A hole in the
-    bars forgets trend and swings.
+    `displaced` looks at displacements after the last confirmed opposite swing, up to the breaking bar; `after_sweep` at
+    sweeps of the other side (of highs, before a break down) known at most `sweep_bars` bars before the break or with it.
+    A hole in the bars forgets trend and swings.
     Source: STRUCTURE ST2.
 
     Example:
         >>> Breaks(BreakParams(reference="protected")).inputs
-        ('bars', 'swings', 'displacements')
+        ('bars', 'swings', 'displacements', 'sweeps')
     """
 
     Params = BreakParams
     spec = FeatureSpec(
         name="breaks",
         title="Breaks of structure",
-        inputs=("bars", "swings", "displacements"),
+        inputs=("bars", "swings", "displacements", "sweeps"),
         output=BREAKS,
         source="STRUCTURE ST2",
         shape="marker",
@@ -105,22 +111,23 @@ class Breaks(Feature):
             "levels": np.zeros((2, 4), np.int64),  # per side the unbroken swing: there?, ticks (mirrored for lows), ref_ts, id
             "guards": np.zeros((2, 4), np.int64),  # the same for the protected level
             "prices": np.full((2, 2), np.nan),  # per side: price of the swing, of the protected level
-            "last": np.full((2, 2), NULL_TS),  # ref_ts of the last swing per side, of the last displacement per direction
+            # ref_ts of the last swing per side, of the last displacement per direction, known_ts of the last sweep per side
+            "last": np.full((2, 3), NULL_TS),
             "ring": np.zeros((3, depth), np.int64),
             "ring_prices": np.zeros((2, depth)),
             "atr": atr_state(),
         }
 
     def fold(self, state: State, batch: Batch) -> Table:
-        bars, swings, moves = batch["bars"], batch["swings"], batch["displacements"]
+        bars, swings, moves, sweeps = batch["bars"], batch["swings"], batch["displacements"], batch["sweeps"]
         p = self.params
         room = 2 * len(bars)
-        ints, prices = np.empty((7, room), np.int64), np.empty(room)
+        ints, prices = np.empty((9, room), np.int64), np.empty(room)
         n = _break_kernel(
             bars["ref_ts"], bars["known_ts"], bars["complete"], bars["high"], bars["low"], bars["close"],
             swings["known_ts"], swings["ref_ts"], swings["event"], swings["side"], swings["price"], swings["id"],
-            moves["known_ts"], moves["ref_ts"], moves["direction"],
-            state["tick"], p.break_on == "wick", p.reference == "protected", p.buffer_atr, p.atr_span,
+            moves["known_ts"], moves["ref_ts"], moves["direction"], sweeps["known_ts"], sweeps["side"],
+            state["tick"], p.break_on == "wick", p.reference == "protected", p.buffer_atr, p.sweep_bars, p.atr_span,
             state["meta"], state["levels"], state["guards"], state["prices"], state["last"], state["ring"],
             state["ring_prices"], state["atr"], ints, prices,
         )  # fmt: skip
@@ -129,7 +136,7 @@ class Breaks(Feature):
         return Table.of(
             BREAKS,
             ref_ts=ints[0, :n], known_ts=ints[1, :n], id=ints[2, :n], direction=ints[3, :n], kind=ints[4, :n],
-            level=prices[:n], swing_id=ints[5, :n], displaced=ints[6, :n],
+            level=prices[:n], swing_id=ints[5, :n], displaced=ints[6, :n], after_sweep=ints[7, :n], shift=ints[8, :n],
         )  # fmt: skip
 
 
@@ -137,13 +144,13 @@ class Breaks(Feature):
 def _break_kernel(
     ref_ts: Array, known_ts: Array, complete: Array, high: Array, low: Array, close: Array,
     s_known: Array, s_ref: Array, s_event: Array, s_side: Array, s_price: Array, s_id: Array,
-    m_known: Array, m_ref: Array, m_direction: Array,
-    tick: float, wick: bool, protected: bool, buffer: float, span: int,
+    m_known: Array, m_ref: Array, m_direction: Array, w_known: Array, w_side: Array,
+    tick: float, wick: bool, protected: bool, buffer: float, sweep_bars: int, span: int,
     meta: Array, levels: Array, guards: Array, prices: Array, last: Array, ring: Array, ring_prices: Array, atr: Array,
     ints: Array, out_price: Array,
 ) -> int:  # fmt: skip
-    """Rows into `ints` (ref_ts, known_ts, id, direction, kind, swing_id, displaced) and `out_price`."""
-    n, s, m = 0, 0, 0
+    """Rows into `ints` (ref_ts, known_ts, id, direction, kind, swing_id, displaced, after_sweep, shift) and `out_price`."""
+    n, s, m, w = 0, 0, 0, 0
     depth = ring.shape[1]
     beyond = np.zeros(2)
     for i in range(ref_ts.size):
@@ -152,7 +159,7 @@ def _break_kernel(
         if not follows(ref_ts[i], meta):
             meta[1], meta[2] = 0, 0
             levels[:, 0], guards[:, 0] = 0, 0
-            last[:, :] = meta[0]
+            last[:, :] = -(2**63)
             atr_reset(atr)
         meta[0] = known_ts[i]
         margin = buffer * atr[3] / tick if buffer > 0.0 else 0.0
@@ -165,6 +172,9 @@ def _break_kernel(
         while m < m_known.size and m_known[m] <= known_ts[i]:
             last[m_direction[m] - 1, 1] = m_ref[m]
             m += 1
+        while w < w_known.size and w_known[w] <= known_ts[i]:
+            last[w_side[w] - 1, 2] = w_known[w]
+            w += 1
         closed = np.rint(close[i] / tick)
         for d in range(2):
             sign = 1.0 - 2.0 * d
@@ -186,6 +196,8 @@ def _break_kernel(
             ints[3, n], ints[4, n] = d + 1, 1 if meta[2] == 0 else (2 if meta[2] == d + 1 else 3)
             ints[5, n] = -1 if guarded else level[3]
             ints[6, n] = last[d, 1] > last[1 - d, 0]
+            ints[7, n] = last[1 - d, 2] >= known_ts[i] - sweep_bars * (known_ts[i] - ref_ts[i])
+            ints[8, n] = ints[4, n] == 3 and ints[6, n] and ints[7, n]
             out_price[n] = prices[d, 1] if guarded else prices[d, 0]
             n += 1
             if protected:
