@@ -354,7 +354,7 @@ def test_before_the_first_risk_tiers_the_nearest_table_is_taken():
 
 
 def test_an_instrument_without_any_risk_tiers_is_refused_with_a_sentence():
-    with pytest.raises(UserError, match=r"No risk tiers of demo X are known, .* perpscope import risk-tiers"):
+    with pytest.raises(UserError, match=r"No risk tiers of demo X are known, .* 'perpscope import risk-tiers'"):
         exposure(random_tables(1, 10), contract=replace(instrument(), tier_tables=()))
 
 
