@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from perpscope.report import Report
     from perpscope.research.prefix_replay import CheckReport
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, float, float], None]
 """Told (what, done, total) as long work goes on."""
 
 

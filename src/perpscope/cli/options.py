@@ -16,7 +16,7 @@ VenueName = Annotated[str, typer.Option("--venue", help="Venue, such as binance,
 FrameName = Annotated[str, typer.Option("--timeframe", help="Bar length: 1m, 5m, 15m, 1h, 4h, 1d.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, float, float], None]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
-        def update(label: str, done: int, total: int) -> None:
+        def update(label: str, done: float, total: float) -> None:
             bar.update(task, completed=done, total=total, description=label)
 
         yield update

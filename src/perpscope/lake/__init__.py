@@ -14,6 +14,7 @@ from perpscope.lake.imports import ImportReport, SourceReport, StreamReport, imp
 from perpscope.lake.reader import Lake
 from perpscope.lake.source import Source
 from perpscope.lake.sources import Preset, preset, presets
+from perpscope.lake.store import store
 
 __all__ = [
     "Catalogue",
@@ -31,4 +32,5 @@ __all__ = [
     "presets",
     "rebuild",
     "save",
+    "store",
 ]
