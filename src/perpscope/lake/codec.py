@@ -59,7 +59,7 @@ def decode(data: bytes, schema: Schema) -> Table:
         DataError: if the bytes are no Parquet file, or lack a column of the schema.
     """
     try:
-        sheet = pq.read_table(pa.BufferReader(data))
+        sheet = pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"A sealed {schema.name} file cannot be read: {error}.") from None
     missing = [name for name in schema.names if name not in sheet.column_names]
@@ -106,55 +106,82 @@ def _fits(values: npt.NDArray[np.float64], decimals: int) -> bool:
 def _to_arrow(column: Column, values: npt.NDArray[Any]) -> pa.Array:
     if column.enum is not None:
         members = sorted(column.enum)
-        codes = np.searchsorted(np.array(members), values)
-        names = pa.array([member.name.lower() for member in members])
         known = np.isin(values, np.array(members))
-        return pa.DictionaryArray.from_arrays(pa.array(np.where(known, codes, 0).astype(np.int8), mask=~known), names)
+        codes = np.where(known, np.searchsorted(np.array(members), values), 0).astype(np.int8)
+        names = pa.array([member.name.lower() for member in members], pa.string())
+        return pa.DictionaryArray.from_arrays(_array(pa.int8(), codes, known), names)
     if column.unit == "ns":
-        return pa.array(values, mask=values == NULL_TS)
+        return _array(pa.int64(), values, values != NULL_TS)
+    if values.dtype == np.bool_:
+        bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
     if values.dtype.kind != "f":
-        return pa.array(values)
+        return _array(pa.from_numpy_dtype(values.dtype), values, None)
     decimals = scale_of(values)
-    absent = np.isnan(values)
+    present = ~np.isnan(values)
     if decimals is None:
-        return pa.array(values, mask=absent)
+        return _array(pa.float64(), values, present)
     # a decimal128 is two little-endian words: the integer, and its sign extended
     words = np.empty((len(values), 2), np.int64)
-    words[:, 0] = np.rint(np.where(absent, 0.0, values) * 10.0**decimals)
+    words[:, 0] = np.rint(np.where(present, values, 0.0) * 10.0**decimals)
     words[:, 1] = words[:, 0] >> 63
-    validity = None if not absent.any() else pa.py_buffer(np.packbits(~absent, bitorder="little"))
-    kind = pa.decimal128(_PRECISION, decimals)
-    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(words)])
+    return _array(pa.decimal128(_PRECISION, decimals), words, present)
+
+
+def _array(kind: pa.DataType, values: npt.NDArray[Any], present: npt.NDArray[np.bool_] | None) -> pa.Array:
+    """An arrow array over the memory of numpy; `pa.array` would import pandas where that is installed, for a second."""
+    validity = None
+    if present is not None and not present.all():
+        validity = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _to_numpy(column: Column, chunks: pa.ChunkedArray) -> npt.NDArray[Any]:
-    array = chunks.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks else pa.array([], chunks.type)
+    parts = [_part_to_numpy(column, part) for part in chunks.chunks]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([np.empty(0, column.dtype), *parts])
+
+
+def _part_to_numpy(column: Column, array: pa.Array) -> npt.NDArray[Any]:
     if column.enum is not None:
         return _enum_codes(column, array)
-    if pa.types.is_decimal(array.type):
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return _bits(array.buffers()[1], array)
+    if pa.types.is_decimal(kind):
         # the low word holds the value, because the precision never needs the high one
-        start = 2 * array.offset
-        words = np.frombuffer(array.buffers()[1], np.int64)[start : start + 2 * len(array) : 2] if len(array) else np.empty(0)
-        values = words / 10.0**array.type.scale
-        if array.null_count:
-            values[np.asarray(array.is_null())] = np.nan
-        return values
+        values = _words(array, np.int64, 2)[::2] / 10.0**kind.scale
+    else:
+        values = _words(array, kind.to_pandas_dtype(), 1).astype(column.dtype)
     if array.null_count:
-        array = array.fill_null(NULL_TS if column.unit == "ns" else float("nan"))
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=column.dtype)
+        values[~_bits(array.buffers()[0], array)] = NULL_TS if column.unit == "ns" else np.nan
+    return values
+
+
+def _words(array: pa.Array, dtype: Any, per_value: int) -> npt.NDArray[Any]:
+    if not len(array):
+        return np.empty(0, dtype)
+    start = array.offset * per_value
+    return np.frombuffer(array.buffers()[1], dtype)[start : start + len(array) * per_value]
+
+
+def _bits(buffer: pa.Buffer, array: pa.Array) -> npt.NDArray[np.bool_]:
+    if not len(array):
+        return np.empty(0, np.bool_)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
 
 
 def _enum_codes(column: Column, array: pa.Array) -> npt.NDArray[np.int8]:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     codes = {member.name.lower(): int(member) for member in column.enum or ()}
-    unknown = [name for name in array.dictionary.to_pylist() if name not in codes]
+    names = array.dictionary.to_pylist()
+    unknown = [name for name in names if name not in codes]
     if unknown:
         raise DataError(f"A sealed file holds a {column.name} that is unknown.", unknown[0])
-    by_index = np.array([codes[name] for name in array.dictionary.to_pylist()] or [0], np.int8)
-    values = by_index[np.asarray(array.indices.fill_null(0).to_numpy(zero_copy_only=False), np.int64)]
-    if array.null_count:
-        values[np.asarray(array.is_null())] = 0
-    return values
+    indices = array.indices
+    present = _bits(indices.buffers()[0], indices) if indices.null_count else np.ones(len(indices), np.bool_)
+    at = np.where(present, _words(indices, indices.type.to_pandas_dtype(), 1), 0)
+    return np.where(present, np.array([codes[name] for name in names] or [0], np.int8)[at], np.int8(0))

@@ -104,7 +104,8 @@ def import_files(
 
     `frame` is the bars' time frame where the files do not tell it, `column_map` maps our column names to the file's (preset
     csv), `options` are the preset's own, `now` (ns) makes rows of the future an error, `progress(done, total, label)` is called
-    as bytes are read and rows sealed. Presets whose files hold many symbols take all of them for the symbol '*'.
+    as bytes are read and rows sealed. The symbol '*' takes every symbol of a
+    file that holds many, or the one that the file name begins with. A folder stands for the files in it.
 
     Raises:
         UserError: if a preset, option, path, column or name is wrong, or another import is running.
@@ -114,9 +115,7 @@ def import_files(
     for option in options or {}:
         if option not in chosen.options:
             raise unknown_name(f"option of the preset {preset_name}", option, chosen.options)
-    files = [Path(p) for p in paths]
-    if not files:
-        raise UserError("No file was named to import.")
+    files = _expand(paths)
     hashes = {path: _hash(path) for path in files}
     request = Request(
         paths=tuple(dict.fromkeys(files)), venue=venue, symbol=symbol,
@@ -182,6 +181,8 @@ class _Run:
                 raise DataError(f"{name} says two different things of the same {table.schema.name}.", merged.clash)
             table, duplicates = merged.table, merged.duplicates
         symbol = parsed.symbol or self.request.symbol
+        if symbol in ("*", ""):
+            raise UserError(f"{name} does not tell its symbol. Name it.")
         marks = marks_of(table) if parsed.marks is None else parsed.marks
         self._buffer.setdefault((symbol, parsed.stream, parsed.origin, parsed.continuity), []).append((table, marks))
         self._buffered += len(table)
@@ -248,9 +249,20 @@ def _join(tables: list[Table]) -> tuple[Table, Written]:
     return Table.concat(tables).sorted(), Written()
 
 
+def _expand(paths: Iterable[str | Path]) -> list[Path]:
+    """The files named, a folder standing for the files in it (not for those of its folders)."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"The folder {path} holds no files.")
+        files += inside
+    if not files:
+        raise UserError("No file was named to import.")
+    return files
+
+
 def _hash(path: Path) -> str:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Name the files in it.")
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,6 +22,7 @@ under a spot venue.)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from perpscope.lake.sources.rows import bars, frame_of, fundings, mark_bars, pol
 
 def read(request: Request) -> Iterator[Parsed]:
     for path in request.paths:
-        yield parse(read_parquet(path), path, request)
+        yield replace(parse(read_parquet(path), path, request), symbol=request.symbol_of(path))
 
 
 def parse(frame: pl.DataFrame, path: Path, request: Request) -> Parsed:

@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,17 @@ class Request:
     column_map: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     close_at: Callable[[Times], Floats] = lambda times: np.full(len(times), np.nan)
+
+    def symbol_of(self, path: Path) -> str:
+        """The symbol asked for; for '*' the letters and digits that the file name begins with.
+
+        Example:
+            >>> Request((), "binance", "*").symbol_of(Path("BTCUSDT_ohlcv-history.parquet"))
+            'BTCUSDT'
+        """
+        if self.symbol != "*":
+            return self.symbol
+        return "".join(takewhile(str.isalnum, path.name))
 
     def need_frame(self, path: Path) -> Timeframe:
         """The time frame asked for.

@@ -16,6 +16,7 @@ distance of two rows. Source: shared data catalogue, section 1.7; coinalyze.net 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -33,7 +34,7 @@ ORIGIN = "coinalyze"
 
 def read(request: Request) -> Iterator[Parsed]:
     for path in request.paths:
-        yield parse(read_parquet(path), path, request)
+        yield replace(parse(read_parquet(path), path, request), symbol=request.symbol_of(path))
 
 
 def parse(rows: pl.DataFrame, path: Path, request: Request) -> Parsed:
