@@ -98,3 +98,45 @@ def recorded_tape(shared_data: Path, name: str = "binance_usdm/BTCUSDT-2024-08-0
     return Table.filled(
         TRADE, exchange_ts=stamps, trade_id=ids, price=prices, quantity=quantities, aggressor_side=sides
     ).sorted()
+
+
+def upside_down(table: Table, about: float) -> Table:
+    """The table of the market whose price p is `about` - p, as the schema's columns say.
+
+    With about = K * step - 1 ticks the bins of a profile or footprint turn into bins (ORDERFLOW section 2), which no
+    other mirror does.
+    """
+    made = {}
+    for c in table.schema.columns:
+        kind, _, other = c.mirror.partition(":")
+        values = table[other] if kind == "swap" else table[c.name]
+        if c.unit == "price" and kind in ("swap", "reflect"):
+            values = about - values
+        elif kind == "negate" or (kind == "swap" and c.name in ("min_delta", "max_delta")):
+            values = -values
+        elif kind == "flip":
+            values = np.where(values == 1, 2, np.where(values == 2, 1, values))
+        made[c.name] = values
+    return Table.of(table.schema, **made)
+
+
+def random_tape(seed: int, n: int, until: int, start_tick: int = 500) -> Table:
+    """Trades on whole ticks and quantities that wander; seeded."""
+    rng = np.random.default_rng(seed)
+    return Table.filled(
+        TRADE,
+        exchange_ts=np.sort(rng.integers(0, until, n)),
+        trade_id=np.arange(n),
+        price=start_tick + np.cumsum(rng.integers(-2, 3, n)).astype(float),
+        quantity=rng.integers(1, 30, n).astype(float),
+        aggressor_side=rng.integers(1, 3, n),
+    )
+
+
+def assert_same_rows(a: Table, b: Table, ignore: tuple[str, ...] = ()) -> None:
+    """The same rows but for ids, the named columns, and the order of rows known at one instant."""
+    assert len(a) == len(b), f"{len(a)} rows against {len(b)}"
+    names = [c.name for c in a.schema.columns if c.unit != "id" and c.name not in ignore]
+    order = [t[np.lexsort([np.nan_to_num(t[n].astype(float)) for n in reversed(names)])] for t in (a, b)]
+    for name in names:
+        np.testing.assert_allclose(order[0][name], order[1][name], rtol=1e-9, atol=1e-9, err_msg=name)

@@ -18,6 +18,7 @@ from perpscope.market.profile import (
     COMPLETE,
     END,
     EXPECTED,
+    FAR,
     FIRST,
     HIGH,
     LOW,
@@ -27,14 +28,13 @@ from perpscope.market.profile import (
     STEP,
     add_print,
     auto_step,
+    clear_cells,
     point_of_control,
     spread_bar,
     value_area,
 )
 from perpscope.numeric.binning import to_ticks
 from perpscope.numeric.jit import njit
-
-_NOTHING = -(2**62)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def fresh_profile() -> dict[str, Array]:
     """The state of a profile that has not begun."""
     ints = np.zeros(10, np.int64)
     ints[START] = ints[END] = ints[EXPECTED] = ints[PREVIOUS_END] = NULL_TS
-    ints[STEP], ints[LOW], ints[HIGH] = 1, -_NOTHING, _NOTHING
+    ints[STEP], ints[LOW], ints[HIGH] = 1, FAR, -FAR
     return {"ints": ints, "cells": np.zeros((2, 64)), "previous": np.full(3, np.nan)}
 
 
@@ -93,10 +93,8 @@ def fold_profile(
 
 @njit
 def _begin(cells: Array, ints: Array, start: int, period: int, tick: int, fixed: int, tick_size: float, bps: float) -> None:
-    for k in range(ints[LOW], ints[HIGH] + 1):
-        cells[:, k - ints[FIRST]] = 0.0
+    clear_cells(cells, ints)
     ints[START], ints[END] = start, start + period
-    ints[LOW], ints[HIGH] = -_NOTHING, _NOTHING
     ints[STEP] = fixed if fixed > 0 else auto_step(tick * tick_size, tick_size, bps)
     ints[EXPECTED], ints[COMPLETE], ints[PRINTS] = start, 1, 0
 
@@ -113,7 +111,10 @@ def _list_bins(
     if n + high - low + 1 > lines.shape[0]:
         room = 2 * (n + high - low + 1)
         more_lines, more_volumes = np.empty((room, 5), np.int64), np.empty((room, 2))
-        more_lines[:n], more_volumes[:n] = lines[:n], volumes[:n]
+        for i in range(n):
+            for c in range(5):
+                more_lines[i, c] = lines[i, c]
+            more_volumes[i, 0], more_volumes[i, 1] = volumes[i, 0], volumes[i, 1]
         lines, volumes = more_lines, more_volumes
     poc = point_of_control(cells[0], low, high, poc_tie)
     bottom, top, _ = value_area(cells[0], low, high, poc, fraction, rows, tie)
@@ -160,7 +161,8 @@ def _profile_kernel(
             cells = spread_bar(cells, ints, lows[b], highs[b], volume[b], buys[b])
         low, high = ints[LOW] - ints[FIRST], ints[HIGH] - ints[FIRST]
         final = known[b] >= ints[END]
-        series[:, b] = np.nan
+        for c in range(9):
+            series[c, b] = np.nan
         series[4, b] = max(0, high - low + 1)
         series[5, b] = 0.0
         for k in range(low, high + 1):
@@ -174,7 +176,7 @@ def _profile_kernel(
             series[2, b] = (bottom + ints[FIRST]) * step * tick_size
             series[3, b] = inside
         if ints[PREVIOUS_END] == ints[START]:
-            series[6:9, b] = previous
+            series[6, b], series[7, b], series[8, b] = previous[0], previous[1], previous[2]
         flags[0, b], flags[1, b] = ints[COMPLETE] == 1, final
         if final:
             if want_bins:
@@ -184,7 +186,5 @@ def _profile_kernel(
             for k in range(3):
                 previous[k] = series[k, b] if ints[COMPLETE] == 1 else np.nan
             ints[PREVIOUS_END] = ints[END]
-            for k in range(ints[LOW], ints[HIGH] + 1):
-                cells[:, k - ints[FIRST]] = 0.0
-            ints[LOW], ints[HIGH] = -_NOTHING, _NOTHING
+            clear_cells(cells, ints)
     return cells, n, lines, volumes

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 # positions in the integer state of a forming profile
 START, END, STEP, FIRST, LOW, HIGH, EXPECTED, COMPLETE, PRINTS, PREVIOUS_END = range(10)
+FAR = 2**62
+"""Beyond every bin: LOW = FAR and HIGH = -FAR say that no bin is in use."""
 
 
 class Tie(IntEnum):
@@ -94,6 +96,15 @@ def value_area(volume: Floats, low: int, high: int, poc: int, fraction: float, r
 
 
 @njit
+def clear_cells(cells: Array, ints: Array) -> None:
+    """Empty the bins that hold something."""
+    for k in range(ints[LOW], ints[HIGH] + 1):
+        for c in range(cells.shape[0]):
+            cells[c, k - ints[FIRST]] = 0.0
+    ints[LOW], ints[HIGH] = FAR, -FAR
+
+
+@njit
 def cells_for(cells: Array, ints: Array, lowest: int, highest: int) -> Array:
     """The cells, grown and shifted if need be so that the bins lowest..highest have a place."""
     if ints[LOW] > ints[HIGH] and (lowest < ints[FIRST] or highest >= ints[FIRST] + cells.shape[1]):
@@ -106,7 +117,9 @@ def cells_for(cells: Array, ints: Array, lowest: int, highest: int) -> Array:
         first = last - room + 1
     grown = np.zeros((cells.shape[0], room))
     shift = ints[FIRST] - first
-    grown[:, shift : shift + cells.shape[1]] = cells
+    for c in range(cells.shape[0]):  # loops, because compiling slice assignments takes seconds
+        for k in range(cells.shape[1]):
+            grown[c, shift + k] = cells[c, k]
     ints[FIRST] = first
     return grown
 
