@@ -18,7 +18,7 @@ def demo(
     """Simulate a market whose every position is known, import it, analyse it, and draw true against estimated levels."""
     from rich.console import Console
 
-    from perpscope.demo import run_demo
+    from perpscope.demo import run_demo, summary
     from perpscope.report import print_report
 
     console = Console()
@@ -29,5 +29,7 @@ def demo(
     with progress_bar(quiet=False) as progress:
         result = run_demo(out, seed=seed, days=days, progress=progress)
     print_report(result.report, console)
+    for line in summary(result):
+        console.print(line, highlight=False)
     for path in result.written:
         console.print(f"wrote {path}", highlight=False)
