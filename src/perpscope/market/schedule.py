@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perpscope.core.errors import UserError
+from perpscope.core.errors import UserError, unknown_name
 from perpscope.core.fold import State
-from perpscope.core.sessions import Session, session, windows
+from perpscope.core.sessions import SESSIONS, Session, session, windows
 from perpscope.core.time import DAY, HOUR, MINUTE, NULL_TS, Timeframe
 
 Windows = npt.NDArray[np.int64]
@@ -50,19 +50,44 @@ def _packed(kinds: Sequence[tuple[Windows, Windows]]) -> tuple[Windows, npt.NDAr
     return np.stack(both), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
+def names_of(feature: str, what: str, text: str, allowed: Sequence[str]) -> list[str]:
+    """A comma-separated setting as a list of allowed names.
+
+    Raises:
+        UserError: if it is empty, repeats a name or holds an unknown one.
+    """
+    listed = [name.strip() for name in text.split(",") if name.strip()]
+    if not listed or len(set(listed)) != len(listed):
+        raise UserError(f"{feature} needs at least one {what}, each named once, not '{text}'. Known: {', '.join(allowed)}.")
+    for name in listed:
+        if name not in allowed:
+            raise unknown_name(f"{what} of {feature}", name, allowed)
+    return listed
+
+
+def bar_length(feature: str, frame: str | None, longest: int = HOUR) -> int:
+    """The length of the feature's bars, ns; 0 where it has no frame yet.
+
+    Raises:
+        UserError: if they are too long to see the clock times the feature is about.
+    """
+    length = 0 if frame is None else Timeframe.parse(frame).ns
+    if length > longest:
+        most = "one hour" if longest == HOUR else "one day"
+        raise UserError(
+            f"{feature} cannot tell its clock times in {frame} bars. Ask for it at {most} or less, as {feature}@5m."
+        )
+    return length
+
+
 def sessions_of(feature: str, names: str, frame: str | None) -> list[Session]:
     """The sessions of a comma-separated setting, checked against the length of the bars they are measured by.
 
     Raises:
         UserError: for an unknown or repeated name, bars longer than one hour, or a window shorter than one bar.
     """
-    listed = [name.strip() for name in names.split(",") if name.strip()]
-    if not listed or len(set(listed)) != len(listed):
-        raise UserError(f"{feature} needs at least one session, each named once, such as 'asia,london'; it got '{names}'.")
-    wanted = [session(name) for name in listed]
-    length = 0 if frame is None else Timeframe.parse(frame).ns
-    if length > HOUR:
-        raise UserError(f"{feature} cannot see a session in {frame} bars. Ask for it at one hour or less, as {feature}@5m.")
+    wanted = [session(name) for name in names_of(feature, "session", names, tuple(SESSIONS))]
+    length = bar_length(feature, frame)
     for one in wanted:
         if (one.end - one.start) * MINUTE < length:
             raise UserError(f"Session '{one.name}' is shorter than one {frame} bar. Ask for {feature} at a shorter time frame.")

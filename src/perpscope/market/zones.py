@@ -70,18 +70,22 @@ def zone_state(tick_size: float, max_live: int) -> State:
     }
 
 
-def live_zones(state: State, bars: Table, births: Births, max_age: int) -> tuple[Array, Array, int]:
+def live_zones(
+    state: State, bars: Table, births: Births, max_age: int, opens_ts: Array | None = None
+) -> tuple[Array, Array, int]:
     """Advance all zones over the bars and open the new ones; (integers, floats, number of rows).
 
     Definition: for a zone that points up - touched: low <= top; halved: 2 * low <= top + bottom; filled: low <=
     bottom; broken: close < bottom. It expires after `max_age` bars, when newer zones crowd it out, or at a hole in
     the bars (an incomplete bar counts as missing), because nobody knows what happened there. Prices compare as ticks.
+    `opens_ts` replaces the bars' `ref_ts` where a pause of the venue is no hole.
     """
     meta = state["meta"]
     room = 5 * (births[0].shape[1] + int(meta[2] + meta[3]))
     ints, floats = np.empty((7, room), np.int64), np.empty((5, room))
     n = _life_kernel(
-        bars["ref_ts"], bars["known_ts"], bars["complete"], bars["high"], bars["low"], bars["close"],
+        bars["ref_ts"] if opens_ts is None else opens_ts, bars["known_ts"], bars["complete"],
+        bars["high"], bars["low"], bars["close"],
         state["tick"], max_age, births[0], births[1], meta, state["ints"], state["floats"], state["order"], ints, floats,
     )  # fmt: skip
     return ints, floats, n

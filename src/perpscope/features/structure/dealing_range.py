@@ -106,7 +106,8 @@ class DealingRange(Feature):
         return Table.of(
             DEALING_RANGE,
             ref_ts=ints[0, :n], known_ts=ints[1, :n], high_ts=ints[2, :n], low_ts=ints[3, :n], leg=ints[4, :n],
-            zone=ints[5, :n], high=floats[0, :n], low=floats[1, :n], position=floats[2, :n], ote_low=floats[3, :n], ote_high=floats[4, :n],
+            zone=ints[5, :n], high=floats[0, :n], low=floats[1, :n], position=floats[2, :n],
+            ote_low=floats[3, :n], ote_high=floats[4, :n],
         )  # fmt: skip
 
 
