@@ -1,0 +1,9 @@
+"""An agent-based perpetual market whose every position is known: ground truth for tests, and the offline demo.
+
+Never evidence about markets: what it shows was put into it.
+"""
+
+from perpscope.synthetic.config import Config
+from perpscope.synthetic.market import SyntheticMarket, simulate
+
+__all__ = ["Config", "SyntheticMarket", "simulate"]
