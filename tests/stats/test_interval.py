@@ -102,6 +102,13 @@ def test_the_pearson_interval_agrees_with_scipy():
     assert (found.low, found.high) == pytest.approx(tuple(answer.confidence_interval(0.95)), rel=1e-12)
 
 
+def test_the_interval_of_a_rank_correlation_is_that_of_bonett_and_wright():
+    found = correlation_interval(0.6, 53, controls=2, rank=True, level=0.9)
+    half = scipy_stats.norm.ppf(0.95) * math.sqrt((1 + 0.36 / 2) / (53 - 3 - 2))
+    assert found.low == pytest.approx(math.tanh(math.atanh(0.6) - half), rel=1e-12)
+    assert found.high == pytest.approx(math.tanh(math.atanh(0.6) + half), rel=1e-12)
+
+
 def test_an_estimate_refuses_an_interval_that_denies_its_value():
     with pytest.raises(ProgrammerError):
         Estimate(3.0, 1.0, 2.0, 0.95, 10, "t")

@@ -1,4 +1,5 @@
-"""Answers: loops in plain Python on small series, scipy.stats for the moments, coverage of a true Sharpe ratio."""
+"""Answers: loops in plain Python on small series, scipy.stats for the moments, coverage of a true Sharpe ratio, the
+Bitcoin baseline of the evidence specification."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ import inspect
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from perpscope.core.errors import UserError
-from perpscope.core.time import DAY, HOUR
+from perpscope.core.time import DAY, HOUR, parse_ts
 from perpscope.stats import metrics
 from perpscope.stats.interval import binomial_band
 from perpscope.stats.measurement import measure, periods_per_year
@@ -120,6 +122,11 @@ def test_losing_everything_is_a_drawdown_of_one_and_not_an_error():
     assert float(metrics.max_drawdown(np.array([-1.5, 0.2]), 365.0)) == 1.0
 
 
+def test_standing_at_the_high_is_not_under_water():
+    assert float(metrics.longest_under_water(np.array([0.0, 0.0, 0.0]), 365.0)) == 0.0
+    assert float(metrics.longest_under_water(np.array([0.5, -0.5, 1.0, 0.0]), 365.0)) == 0.25
+
+
 @given(series_of_returns)
 def test_a_drawdown_is_a_fraction_and_never_shrinks_with_more_data(values):
     r = np.array(values)
@@ -147,6 +154,15 @@ def test_the_sharpe_interval_covers_the_truth_on_dependent_returns():
         e = measure(["sharpe_ratio"], r, rng=rng, periods_per_year=1.0, replications=300, level=0.9)["sharpe_ratio"]
         inside += not e.excludes(0.1 / math.sqrt(1.64))
     assert binomial_band(150, 0.86, 0.999)[0] <= inside
+
+
+def test_buy_and_hold_of_recorded_bitcoin_has_the_gross_sharpe_ratio_of_the_specification(shared_data):
+    # 0.9003 gross, daily UTC closes 2020-01 .. 2026-02, computed twice when the specification was written
+    bars = pl.read_parquet(shared_data / "bars/binance_perp/1h/BTCUSDT.parquet")
+    day, close = bars["ts"].to_numpy() * 1_000_000 // DAY, bars["close"].to_numpy()
+    last = np.flatnonzero(np.diff(day, append=day[-1] + 1))
+    returns = (close[last][1:] / close[last][:-1] - 1)[day[last][1:] * DAY >= parse_ts("2020-01-01")]
+    assert round(float(metrics.sharpe_ratio(returns, 365.0)), 4) == 0.9003
 
 
 def test_metrics_measured_together_are_those_measured_alone():

@@ -89,6 +89,21 @@ def test_the_order_of_strategies_does_not_matter(seed, order):
     np.testing.assert_allclose(first.logits, again.logits, atol=1e-12)
 
 
+def test_ties_out_of_sample_share_the_middle_rank():
+    x = np.random.default_rng(3).standard_normal((40, 3))
+    found = probability_of_overfitting(np.column_stack([x[:, 0] + 9, x[:, 0] + 9, x[:, 1:]]), 4)
+    assert found.ranks.tolist() == [3.5] * 6
+
+
+def test_of_equals_in_sample_the_one_that_does_worst_out_of_sample_counts():
+    # blocks of two rows; the first block says 1 for both A and B, the second 5 for A and -5 for B
+    a, b, c = [1, 1, 5, 5], [1, 1, -5, -5], [0, 0, 0, 0]
+    for order in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
+        found = probability_of_overfitting(np.array([a, b, c])[list(order)].T, 2, "mean")
+        assert order[found.chosen[0]] == 1
+        assert found.ranks[0] == 1.0
+
+
 def test_choosing_among_noise_is_worth_nothing_on_average():
     rng = np.random.default_rng(7)
     found = [probability_of_overfitting(rng.standard_normal((160, 20)), 8).probability for _ in range(150)]

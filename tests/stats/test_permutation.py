@@ -24,6 +24,12 @@ def test_random_shuffles_agree_with_all_permutations():
     assert found.p_value == pytest.approx(exact, abs=0.02)
 
 
+def test_a_p_value_is_never_zero():
+    row = np.arange(40.0)
+    found = permutation_test(product, row, row, np.arange(40), rng=np.random.default_rng(1), draws=19)
+    assert found.p_value == 1 / 20
+
+
 def test_days_stay_whole():
     seen = []
 

@@ -54,7 +54,9 @@ def test_partial_spearman_is_that_of_the_inverse_rank_correlation_matrix(control
     answer = -inverse[0, 1] / math.sqrt(inverse[0, 0] * inverse[1, 1])
     found = partial_spearman(x, y, z)
     assert found.value == pytest.approx(answer, abs=1e-10)
-    assert found.low <= found.value <= found.high
+    half = scipy_stats.norm.ppf(0.975) * math.sqrt((1 + answer**2 / 2) / (200 - 3 - controls))
+    assert found.low == pytest.approx(math.tanh(math.atanh(answer) - half), abs=1e-9)
+    assert found.high == pytest.approx(math.tanh(math.atanh(answer) + half), abs=1e-9)
 
 
 def test_a_common_cause_is_taken_out():

@@ -78,6 +78,39 @@ def test_the_spread_of_the_draws_is_hansens_long_run_variance():
     np.testing.assert_allclose(draws.scale, exact, rtol=0.03)
 
 
+def slow_spa(draws) -> tuple[float, float, float]:
+    """The three p-values, replication by replication, from the definition."""
+    n, counts = draws.n, [0, 0, 0]
+    t = [math.sqrt(n) * d / w for d, w in zip(draws.means, draws.scale)]
+    observed = max(0.0, *t)
+    for row in draws.drawn:
+        largest = [0.0, 0.0, 0.0]
+        for d, w, t_k, again in zip(draws.means, draws.scale, t, row):
+            centres = max(0.0, d), d if t_k >= -math.sqrt(2 * math.log(math.log(n))) else 0.0, d
+            for kind in range(3):
+                largest[kind] = max(largest[kind], math.sqrt(n) * (again - centres[kind]) / w)
+        for kind in range(3):
+            counts[kind] += largest[kind] >= observed
+    return tuple(count / len(draws.drawn) for count in counts)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_studentised_test_agrees_with_a_slow_program(seed):
+    rng = np.random.default_rng(seed)
+    differences = rng.standard_normal((40, 12)) + rng.uniform(-0.5, 0.2, 12)
+    draws = draw_differences(differences, rng=rng, replications=300, block_length=2)
+    found = superior_predictive_ability(draws)
+    assert (found.p_lower, found.p_consistent, found.p_upper) == slow_spa(draws)
+
+
+def test_where_no_strategy_is_better_in_the_data_nothing_speaks_against_the_null():
+    rng = np.random.default_rng(1)
+    draws = draw_differences(rng.standard_normal((60, 3)) - 0.5, rng=rng, replications=100)
+    found = superior_predictive_ability(draws)
+    assert found.statistic == 0.0
+    assert found.p_lower == found.p_consistent == found.p_upper == 1.0
+
+
 @given(st.integers(0, 1000))
 def test_the_three_p_values_are_in_order(seed):
     rng = np.random.default_rng(seed)
