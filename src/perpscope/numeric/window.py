@@ -83,16 +83,22 @@ def push_sorted(value: float, ring: Floats, ordered: Floats, counts: npt.NDArray
     ring[at] = value
     counts[0] = (at + 1) % ring.size
     n = counts[1]
+    # the hole that the old value leaves, and then travels to where the new one belongs
+    hole = n
     if old == old:
-        k = np.searchsorted(ordered[:n], old)
-        for j in range(k, n - 1):
-            ordered[j] = ordered[j + 1]
+        hole = np.searchsorted(ordered[:n], old)
         n -= 1
-    if value == value:
-        k = np.searchsorted(ordered[:n], value)
-        for j in range(n, k, -1):
-            ordered[j] = ordered[j - 1]
-        ordered[k] = value
+    if value != value:
+        for j in range(hole, n):
+            ordered[j] = ordered[j + 1]
+    else:
+        while hole > 0 and ordered[hole - 1] > value:
+            ordered[hole] = ordered[hole - 1]
+            hole -= 1
+        while hole < n and ordered[hole + 1] < value:
+            ordered[hole] = ordered[hole + 1]
+            hole += 1
+        ordered[hole] = value
         n += 1
     counts[1] = n
 

@@ -102,8 +102,8 @@ def test_the_rolling_threshold_is_the_nearest_rank_of_the_pairs_before(seed: int
 
 @given(st.integers(0, 300))
 def test_upside_down_on_the_grid_of_the_bins_it_is_upside_down(seed: int) -> None:
-    tape = random_tape(seed, 500, 20 * MINUTE)
-    about = 300 * 2 - 1
+    tape = random_tape(seed, 4000, 20 * MINUTE)
+    about = 400 * 2 - 1
     for name in ("imbalances", "stacked_imbalance"):
         more = {"stacked_imbalance": {"least_bins": 2}}
         up = imbalances(tape, 2, name, 20 * MINUTE, more, least=10.0)

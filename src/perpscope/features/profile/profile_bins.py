@@ -36,7 +36,7 @@ class ProfileBins(Feature):
     share `ref_ts` (its start) and `known_ts`. A period whose end lies in a hole is written, with
     `complete = false`, when the first later bar or trade shows that it is over. Bins are absolute and, with the
     automatic step, a power of two ticks wide: profiles of several periods add up bin by bin in the widest step
-    (`perpscope.market.composite`), which is how a profile over any lookback is drawn.
+    (`perpscope.market.composite.composite`), which is how a profile over any lookback is drawn.
     Units: price, base units. Known at the period's end.
     Source: own; the rules are those of `volume_profile`.
 

@@ -1,0 +1,108 @@
+"""Orders that are large for their own recent past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perpscope.core.batch import Batch
+from perpscope.core.events import GapKind
+from perpscope.core.instrument import Instrument
+from perpscope.core.table import Array, Column, Table, choice, flag, price, quantity, row_schema
+from perpscope.core.units import AggressorSide
+from perpscope.features.base import Feature, FeatureSpec, State
+from perpscope.market.structure import at_least, one_of
+from perpscope.numeric.jit import njit
+from perpscope.numeric.window import nearest_rank, push_sorted, quantile_state
+
+LARGE_TRADES = row_schema(
+    "large_trades",
+    choice("aggressor_side", AggressorSide, "who crossed the spread", mirror="flip"),
+    quantity("quantity", "of the whole order, base units"),
+    price("vwap", "average price paid"),
+    Column("fills", "count", "public fills of the order"),
+    quantity("threshold", "the quantile it reached, in base units at its own price"),
+    flag("partial", "a trade id is missing next to it, so it may be part of a larger order"),
+)
+
+
+class LargeTrades(Feature):
+    """Aggressive orders at or above the 99.5 % quantile of the orders before them.
+
+    Definition: fills are grouped to orders first (`orders`), because one order prints hundreds of fills. The threshold is
+    the nearest rank of the last `window` orders strictly before, none below `n_min`. A fixed size would drift by an
+    order of magnitude with the market and be defeated by slicing. `measure = "quantity"` (default: it does not depend
+    on the price level) or "notional". A gap of the trades restarts the window.
+    Units: base units, price. `ref_ts` and `known_ts` are the order's.
+    Source: own; ORDERFLOW OF14. The season of the week is not divided out.
+
+    Example:
+        >>> LargeTrades().params.quantile
+        0.995
+    """
+
+    @dataclass(frozen=True)
+    class Params:
+        measure: str = "quantity"
+        quantile: float = 0.995
+        window: int = 20_000
+        n_min: int = 1000
+
+        def __post_init__(self) -> None:
+            one_of("measure of large_trades", self.measure, ("quantity", "notional"))
+            at_least("large_trades.n_min", self.n_min, 1)
+            at_least("large_trades.window", self.window, self.n_min)
+
+    spec = FeatureSpec(
+        name="large_trades",
+        title="Large trades",
+        inputs=("orders",),
+        output=LARGE_TRADES,
+        source="own",
+        shape="marker",
+        pane="price",
+        framed=False,
+    )
+
+    def start(self, instrument: Instrument) -> State:
+        ring, ordered, counts = quantile_state(self.params.window)
+        return {"ring": ring, "ordered": ordered, "counts": counts}
+
+    def fold(self, state: State, batch: Batch) -> Table:
+        orders, gaps, p = batch["orders"], batch["gap"], self.params
+        ends = np.sort(gaps["end_ts"][gaps["kind"] == GapKind.TRADE])
+        price_of = orders["vwap"] if p.measure == "notional" else np.ones(len(orders))
+        thresholds, rows = np.empty(len(orders)), np.empty(len(orders), np.int64)
+        n = _large_kernel(
+            orders["ref_ts"], orders["quantity"] * price_of, ends, p.quantile, p.n_min,
+            state["ring"], state["ordered"], state["counts"], thresholds, rows,
+        )  # fmt: skip
+        if not n:
+            return LARGE_TRADES.empty()
+        rows = rows[:n]
+        kept = orders[rows]
+        names = ("ref_ts", "known_ts", "aggressor_side", "quantity", "vwap", "fills", "partial")
+        return Table.of(LARGE_TRADES, threshold=thresholds[:n] / price_of[rows], **{name: kept[name] for name in names})
+
+
+@njit
+def _large_kernel(
+    ref: Array, measure: Array, gap_ends: Array, quantile: float, n_min: int,
+    ring: Array, ordered: Array, counts: Array, thresholds: Array, rows: Array,
+) -> int:  # fmt: skip
+    n, g = 0, 0
+    for i in range(ref.size + 1):
+        while g < gap_ends.size and (i == ref.size or gap_ends[g] <= ref[i]):
+            counts[0] = counts[1] = 0
+            ring[:] = np.nan
+            g += 1
+        if i == ref.size:
+            return n
+        if counts[1] >= n_min:
+            bound = nearest_rank(ordered, counts[1], quantile)
+            if measure[i] >= bound:
+                thresholds[n], rows[n] = bound, i
+                n += 1
+        push_sorted(measure[i], ring, ordered, counts)
+    return n
