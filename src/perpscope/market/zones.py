@@ -108,16 +108,23 @@ def births_of(opens_after: Array, known: Array, ref: Array, ids: Array, link: Ar
     return np.stack([opens_after, known, ref, ids, link, direction.astype(np.int64)]), np.stack(prices)
 
 
-def flipped(broken: Table, code: int) -> Births:
+def flipped(zones: Table, code: int, measure: Array | None = None) -> Births:
     """Births of the zones that broken ones turn into: same edges, other direction, linked to their parent.
 
-    They keep the parent's `ref_ts`, where a chart draws the zone, and its id plus `code`.
+    They keep the parent's `ref_ts`, where a chart draws the zone, and its id plus `code`. `measure` has a number for
+    each row of `zones`.
     """
-    if not len(broken):
+    at = np.flatnonzero(zones["event"] == ZoneEvent.BROKEN)
+    if not len(at):
         return NO_BIRTHS
-    known = broken["known_ts"]
-    turned = 3 - broken["direction"]
-    return births_of(known, known, broken["ref_ts"], broken["id"] + code, broken["id"], turned, broken["bottom"], broken["top"])
+    ints, floats = np.empty((6, len(at)), np.int64), np.full((3, len(at)), np.nan)
+    ints[0] = ints[1] = zones["known_ts"][at]
+    ints[2], ints[4], ints[5] = zones["ref_ts"][at], zones["id"][at], 3 - zones["direction"][at]
+    ints[3] = ints[4] + code
+    floats[0], floats[1] = zones["bottom"][at], zones["top"][at]
+    if measure is not None:
+        floats[2] = measure[at]
+    return ints, floats
 
 
 # columns of a live zone: `key` is the highest tick (mirrored for DOWN) at which a bar must visit the zone

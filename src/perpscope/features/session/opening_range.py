@@ -109,7 +109,7 @@ class OpeningRanges(Feature):
             "tick": instrument.tick_size,
             "schedule": schedule_state(),
             "ranges": np.array(ranges, np.int64),  # session code, its position among the windows, minutes
-            "ints": np.tile(np.array([NULL_TS, 0, 0, 0, 0, 0]), (len(ranges), 1)),
+            "ints": np.tile(np.array([NULL_TS, 0, 0, 0, 0, 0, 0, 0]), (len(ranges), 1)),
             "floats": np.full((len(ranges), 2), np.nan),
         }
 
@@ -137,8 +137,8 @@ class OpeningRanges(Feature):
         )  # fmt: skip
 
 
-# a range: start of its session (NULL_TS when none is under way), end, next bar, phase, events seen on either side
-_START, _END, _NEXT, _PHASE, _SEEN = range(5)
+# a range: start of its session (NULL_TS when none is under way), end, next bar, phase; events seen, and ticks, on either side
+_START, _END, _NEXT, _PHASE, _SEEN, _TICKS = 0, 1, 2, 3, 4, 6
 _BUILDING, _FINAL = 1, 2
 
 
@@ -154,6 +154,8 @@ def _opening_range_kernel(
         for k in range(at.size):
             while at[k] < first[k + 1] and ends[at[k]] <= ref_ts[i]:
                 at[k] += 1
+        top, bottom = np.int64(np.rint(high[i] / tick)), np.int64(np.rint(low[i] / tick))
+        closed = np.int64(np.rint(close[i] / tick))
         for r in range(ranges.shape[0]):
             one, edge = ints[r], floats[r]
             k = ranges[r, 1]
@@ -172,10 +174,13 @@ def _opening_range_kernel(
                 edge[0], edge[1] = max(edge[0], high[i]), min(edge[1], low[i])
                 if known_ts[i] >= one[_START] + ranges[r, 2] * 60_000_000_000:
                     one[_PHASE] = _FINAL
+                    one[_TICKS], one[_TICKS + 1] = np.int64(np.rint(edge[0] / tick)), np.int64(np.rint(edge[1] / tick))
                     n = _put(one, edge, ranges[r], 1, 0, np.nan, 0, known_ts[i], out, prices, n)
             else:
-                for d in range(2):
-                    n = _meet(d, high[i], low[i], close[i], known_ts[i], one, edge, ranges[r], tick, extensions, out, prices, n)
+                if top > one[_TICKS]:
+                    n = _meet(0, top, closed, known_ts[i], one, edge, ranges[r], extensions, out, prices, n)
+                if bottom < one[_TICKS + 1]:
+                    n = _meet(1, bottom, closed, known_ts[i], one, edge, ranges[r], extensions, out, prices, n)
             if known_ts[i] >= one[_END]:
                 if one[_PHASE] == _FINAL:
                     n = _put(one, edge, ranges[r], 5, 0, np.nan, 0, known_ts[i], out, prices, n)
@@ -185,22 +190,20 @@ def _opening_range_kernel(
 
 @njit
 def _meet(
-    d: int, high: float, low: float, close: float, known: int,
-    one: Array, edge: Array, what: Array, tick: float, extensions: Array, out: Array, prices: Array, n: int,
+    d: int, reach: int, closed: int, known: int,
+    one: Array, edge: Array, what: Array, extensions: Array, out: Array, prices: Array, n: int,
 ) -> int:  # fmt: skip
-    """What a bar does to one side of a final range; each event once, remembered as a bit."""
-    sign = 1.0 - 2.0 * d
-    beyond = sign * (np.rint((high if d == 0 else low) / tick) - np.rint(edge[d] / tick))
-    if beyond < 1.0:
-        return n
-    event = 3 if sign * (np.rint(close / tick) - np.rint(edge[d] / tick)) > 0.0 else 2
+    """What a bar that trades beyond one side of a final range does; each event once, remembered as a bit."""
+    sign = 1 - 2 * d
+    beyond = sign * (reach - one[_TICKS + d])
+    event = 3 if sign * (closed - one[_TICKS + d]) > 0 else 2
     if not one[_SEEN + d] & (1 << event):
         one[_SEEN + d] |= 1 << event
         n = _put(one, edge, what, event, d + 1, np.nan, 0, known, out, prices, n)
-    height = np.rint(edge[0] / tick) - np.rint(edge[1] / tick)
+    height = one[_TICKS] - one[_TICKS + 1]
     for e in range(extensions.size):
         bit = 1 << (4 + e)
-        if height > 0.0 and beyond >= extensions[e] * height and not one[_SEEN + d] & bit:
+        if height > 0 and beyond >= extensions[e] * height and not one[_SEEN + d] & bit:
             one[_SEEN + d] |= bit
             n = _put(one, edge, what, 4, d + 1, extensions[e], 0, known, out, prices, n)
     return n

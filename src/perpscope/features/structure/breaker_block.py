@@ -13,17 +13,7 @@ from perpscope.core.table import Array, Column, Table, choice
 from perpscope.core.time import NULL_TS
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.structure import at_least, one_of
-from perpscope.market.zones import (
-    LINK,
-    MEASURE,
-    NO_BIRTHS,
-    ZoneEvent,
-    births_of,
-    live_zones,
-    zone_schema,
-    zone_state,
-    zone_table,
-)
+from perpscope.market.zones import LINK, MEASURE, NO_BIRTHS, flipped, live_zones, zone_schema, zone_state, zone_table
 from perpscope.numeric.jit import njit
 
 
@@ -109,36 +99,28 @@ class BreakerBlocks(Feature):
     def fold(self, state: State, batch: Batch) -> Table:
         bars, blocks = batch["bars"], batch["order_blocks"]
         p = self.params
-        births = NO_BIRTHS
+        exceeded = np.zeros(len(blocks), np.bool_)
         if len(blocks) or state["count"][0]:
-            exceeded = np.zeros(len(blocks), np.bool_)
             _exceed_kernel(
                 bars["known_ts"], bars["high"], bars["low"], blocks["known_ts"], blocks["id"], blocks["event"],
                 blocks["direction"], blocks["prior_swing"], state["zones"]["tick"],
                 state["waiting"], state["levels"], state["count"], exceeded,
             )  # fmt: skip
-            broken = blocks["event"] == ZoneEvent.BROKEN
-            lost = blocks[broken]
-            swept = self._swept(state, batch, lost) if p.breaker_rule == "swept" else exceeded[broken]
-            births = births_of(
-                lost["known_ts"], lost["known_ts"], lost["ref_ts"], lost["id"] + 1, lost["id"], 3 - lost["direction"],
-                lost["bottom"], lost["top"], np.where(swept, FlippedKind.BREAKER, FlippedKind.MITIGATION).astype(float),
-            )  # fmt: skip
-        elif p.breaker_rule == "swept":
-            self._swept(state, batch, blocks)
+        taken = self._swept(state, batch, blocks) if p.breaker_rule == "swept" else exceeded
+        births = flipped(blocks, 1, np.where(taken, FlippedKind.BREAKER, FlippedKind.MITIGATION)) if len(blocks) else NO_BIRTHS
         ints, floats, n = live_zones(state["zones"], bars, births, p.max_age_bars)
         if n == 0:
             return BREAKER_BLOCKS.empty()
         return zone_table(BREAKER_BLOCKS, ints, floats, n, kind=floats[MEASURE, :n], parent_id=ints[LINK, :n])
 
-    def _swept(self, state: State, batch: Batch, lost: Table) -> Array:
-        """Whether a sweep of the block's side was known after its bar and no later than its break."""
+    def _swept(self, state: State, batch: Batch, blocks: Table) -> Array:
+        """Whether a sweep of the block's side was known after its bar and no later than the row."""
         sweeps = batch["sweeps"]
-        found = np.zeros(len(lost), np.bool_)
+        found = np.zeros(len(blocks), np.bool_)
         for d in (1, 2):
             known = np.concatenate([state["last_sweep"][d - 1 : d], sweeps["known_ts"][sweeps["side"] == d]])
-            last = known[np.searchsorted(known, lost["known_ts"], side="right") - 1]
-            found |= (lost["direction"] == d) & (last > lost["ref_ts"])
+            last = known[np.searchsorted(known, blocks["known_ts"], side="right") - 1]
+            found |= (blocks["direction"] == d) & (last > blocks["ref_ts"])
             state["last_sweep"][d - 1] = known[-1]
         return found
 

@@ -9,7 +9,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Column, Table
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.structure import at_least
-from perpscope.market.zones import LINK, ZoneEvent, flipped, live_zones, zone_schema, zone_state, zone_table
+from perpscope.market.zones import LINK, flipped, live_zones, zone_schema, zone_state, zone_table
 
 INVERSE_FAIR_VALUE_GAPS = zone_schema(
     "inverse_fair_value_gaps", Column("parent_id", "id", "the fair value gap that was broken", "int64")
@@ -68,8 +68,7 @@ class InverseFairValueGaps(Feature):
         return zone_state(instrument.tick_size, self.params.max_live)
 
     def fold(self, state: State, batch: Batch) -> Table:
-        gaps = batch["fair_value_gaps"]
-        births = flipped(gaps[gaps["event"] == ZoneEvent.BROKEN], code=1)
+        births = flipped(batch["fair_value_gaps"], code=1)
         ints, floats, n = live_zones(state, batch["bars"], births, self.params.max_age_bars)
         if n == 0:
             return INVERSE_FAIR_VALUE_GAPS.empty()

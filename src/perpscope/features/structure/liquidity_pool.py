@@ -13,7 +13,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Array, Column, Table, choice, price, row_schema
 from perpscope.core.time import NULL_TS
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.market.pools import DETAIL, PoolSource, advance_pools, pool_state
+from perpscope.market.pools import DETAIL, NO_LEVELS, PoolSource, advance_pools, pool_state
 from perpscope.market.structure import ExpiryCause, Extreme, at_least
 
 
@@ -123,11 +123,9 @@ class Pools(Feature):
 
     def fold(self, state: State, batch: Batch) -> Table:
         p = self.params
-        swings = batch["swings"]
-        if len(swings):
-            swings = swings[swings["event"] == 1]
+        tolerance = p.tolerance_atr if p.takes("equal") else -1.0
         ints, floats, n = advance_pools(
-            state, batch["bars"], swings, _levels(batch), p.tolerance_atr if p.takes("equal") else -1.0, p.span_bars,
+            state, batch["bars"], _first_rows(batch["swings"]), _levels(batch), tolerance, p.span_bars,
             p.takes("swing"), p.sweep_bars, p.atr_span, p.max_age_bars,
         )  # fmt: skip
         if n == 0:
@@ -139,8 +137,16 @@ class Pools(Feature):
         )
 
 
+def _first_rows(swings: Table) -> dict[str, Array]:
+    """The rows that confirm a swing, not those that strengthen it."""
+    at = np.flatnonzero(swings["event"] == 1)
+    return {name: swings[name][at] for name in ("known_ts", "ref_ts", "side", "price")}
+
+
 def _levels(batch: Batch) -> tuple[Array, Array]:
     """Levels of others as pools to open: (known_ts, ref_ts, side, source, valid_to), price; by known time."""
+    if "levels" not in batch and "session_ranges" not in batch:
+        return NO_LEVELS
     ints, prices = [np.empty((5, 0), np.int64)], [np.empty(0)]
     if "levels" in batch:
         rows = batch["levels"]

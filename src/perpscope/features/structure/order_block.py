@@ -127,8 +127,9 @@ def _origins(batch: Batch) -> tuple[tuple[Array, Array, Array], Array, Array]:
         breaks = batch["breaks"]
         return (breaks["known_ts"], breaks["ref_ts"], breaks["id"]), breaks["direction"], breaks["level"]
     swings = batch["swings"]
-    first = swings[swings["event"] == 1]
-    return (first["known_ts"], first["ref_ts"], first["id"]), 3 - first["side"], first["price"]
+    first = np.flatnonzero(swings["event"] == 1)
+    at = (swings["known_ts"][first], swings["ref_ts"][first], swings["id"][first])
+    return at, 3 - swings["side"][first], swings["price"][first]
 
 
 def _signs_of_force(batch: Batch) -> tuple[tuple[Array, Array], Array]:
@@ -137,8 +138,10 @@ def _signs_of_force(batch: Batch) -> tuple[tuple[Array, Array], Array]:
         nothing = np.empty(0, np.int64)
         return (nothing, nothing), np.empty(0, np.int8)
     moves, gaps = batch["displacements"], batch["fair_value_gaps"]
-    gaps = gaps[gaps["event"] == 1]
-    both = [np.concatenate([moves[name], gaps[name]]) for name in ("known_ts", "ref_ts", "direction")]
+    opened = np.flatnonzero(gaps["event"] == 1)
+    if not len(opened):
+        return (moves["known_ts"], moves["ref_ts"]), moves["direction"]
+    both = [np.concatenate([moves[name], gaps[name][opened]]) for name in ("known_ts", "ref_ts", "direction")]
     order = np.argsort(both[0], kind="stable")
     return (both[0][order], both[1][order]), both[2][order]
 
