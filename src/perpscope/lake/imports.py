@@ -173,7 +173,7 @@ class _Run:
         checks.check(table, name, self.now)
         clock = table.clock
         unsorted = bool((clock[1:] < clock[:-1]).any())
-        table = table.sorted()
+        table = _ordered(table, parsed.continuity)
         duplicates = 0
         if merge.has_key(table):
             merged = merge.by_key([table])
@@ -247,6 +247,15 @@ def _join(tables: list[Table]) -> tuple[Table, Written]:
         merged = merge.by_key(tables[::-1])
         return merged.table, Written(0, merged.duplicates, merged.revised)
     return Table.concat(tables).sorted(), Written()
+
+
+def _ordered(table: Table, continuity: Continuity) -> Table:
+    """By clock; rows of one instant by id where ids count up, else in the order of the file."""
+    if continuity.rule == "ids" and "trade_id" in table.schema.by_name:
+        ids, clock = table["trade_id"], table.clock
+        if bool(((clock[1:] < clock[:-1]) | ((clock[1:] == clock[:-1]) & (ids[1:] < ids[:-1]))).any()):
+            return table[np.lexsort((ids, clock))]
+    return table.sorted()
 
 
 def _expand(paths: Iterable[str | Path]) -> list[Path]:

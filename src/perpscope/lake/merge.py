@@ -83,7 +83,8 @@ def by_key(parts: list[Table]) -> Merged:
     """The parts as one table with one row a key; earlier parts are believed first, unless a later one is richer.
 
     `duplicates` counts dropped rows that say nothing else, `revised` those that contradict what was kept; `clash`
-    shows the first such pair.
+    shows the first such pair. Rows of one instant stand in the order of their part, the last part first: it is the older
+    one, and within a part the order of arrival is kept.
     """
     table = Table.concat(parts)
     part = np.repeat(np.arange(len(parts)), [len(p) for p in parts])
@@ -95,8 +96,8 @@ def by_key(parts: list[Table]) -> Merged:
     for key in keys:
         same &= key[order[1:]] == key[order[:-1]]
     first = np.concatenate([[True], ~same])
-    kept = np.sort(order[first])
-    kept = kept[np.argsort(table.clock[kept], kind="stable")]
+    kept = order[first]
+    kept = kept[np.lexsort((kept, -part[kept], table.clock[kept]))]
     heads = order[np.flatnonzero(first)[np.cumsum(first) - 1]]
     dropped, winners = order[~first], heads[~first]
     agrees = _agrees(table, winners, dropped)

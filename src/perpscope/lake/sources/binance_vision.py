@@ -16,6 +16,8 @@ count contracts in `volume` and coins in the quote column: coins are taken. Rows
 aggregate trade ids are consecutive, so a missing one is a hole. Ratios r become fractions r / (1 + r); rows without a
 ratio are left out of that stream.
 
+A `.CHECKSUM` file beside a zip is compared with it.
+
 The label of `metrics` was the END of its five minutes until 2026-06-24, and is the START since 2026-06-25
 (coin-margined: always the start); either way a value is known at the end. Source:
 github.com/binance/binance-public-data, README and issues 177, 211, 246, 267, 339, 386, 491; headers as printed in the
@@ -24,6 +26,7 @@ files.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from perpscope.core.errors import UserError
+from perpscope.core.errors import DataError, UserError
 from perpscope.core.events import RatioKind
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR, Timeframe, parse_ts
@@ -68,9 +71,25 @@ _RATIOS = {
 
 def read(request: Request) -> Iterator[Parsed]:
     for path in request.paths:
+        if path.suffix == ".CHECKSUM":
+            continue
+        _verify(path)
         for member, data in read_members(path):
             if member.endswith(".csv"):
                 yield from parse(data, Path(member).name, path, request)
+
+
+def _verify(path: Path) -> None:
+    """Compare a file with the checksum that the archive publishes beside it, where that was fetched too.
+
+    Raises:
+        DataError: if they differ.
+    """
+    beside = path.with_name(f"{path.name}.CHECKSUM")
+    if beside.is_file():
+        stated = beside.read_text(errors="replace").split()[:1]
+        if stated != [hashlib.sha256(path.read_bytes()).hexdigest()]:
+            raise DataError(f"{path.name} does not match {beside.name}. Fetch both again.", stated)
 
 
 def parse(data: bytes, member: str, path: Path, request: Request) -> Iterator[Parsed]:
