@@ -13,7 +13,7 @@ from perpscope.core.table import Array, Column, Table
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.levels import level_id
 from perpscope.market.structure import at_least
-from perpscope.market.zones import MEASURE, births_of, live_zones, zone_schema, zone_state, zone_table
+from perpscope.market.zones import MEASURE, live_zones, zone_schema, zone_state, zone_table
 from perpscope.numeric.jit import njit
 
 STACKED_IMBALANCE = zone_schema("stacked_imbalance", Column("count", "count", "neighbouring imbalances in the stack"))
@@ -69,10 +69,11 @@ class StackedImbalance(Feature):
         first, count, low, high = stacks[:n].T
         known, ref, side = found["known_ts"][first], found["ref_ts"][first], found["side"][first]
         ids = [level_id(int(r), int(t), int(s)) for r, t, s in zip(ref, low, side, strict=True)]
-        births = births_of(
-            known, known, ref, np.array(ids, np.int64), np.zeros(n, np.int64), side, low * tick, high * tick, count
-        )
-        ints, floats, made = live_zones(state, batch["bars"], births, self.params.max_age_bars)
+        births = np.empty((6, n), np.int64)
+        births[0] = births[1] = known  # the bar of the stack does not visit it
+        births[2], births[3], births[4], births[5] = ref, ids, 0, side
+        edges = np.stack([low * tick, high * tick, count])
+        ints, floats, made = live_zones(state, batch["bars"], (births, edges), self.params.max_age_bars)
         if not made:
             return STACKED_IMBALANCE.empty()
         return zone_table(STACKED_IMBALANCE, ints, floats, made, count=floats[MEASURE, :made])
