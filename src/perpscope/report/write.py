@@ -1,0 +1,41 @@
+"""The report as files: `report.json`, `report.png`, `report.html`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perpscope.core.errors import UserError
+from perpscope.report.build import Report
+from perpscope.report.document import to_json
+from perpscope.report.html import page
+
+
+def write_report(report: Report, out_dir: Path | str) -> list[Path]:
+    """Write the three files into a folder (made if need be) and return their paths.
+
+    Each file is complete or absent: it is written under another name and then renamed.
+
+    Raises:
+        UserError: if the folder cannot be made or written to.
+    """
+    from perpscope.report.picture import draw_picture  # matplotlib takes a second to import: only who draws waits
+
+    folder = Path(out_dir)
+    picture = draw_picture(report)
+    contents = {
+        "report.json": to_json(report.document),
+        "report.png": picture,
+        "report.html": page(report.document, picture).encode("utf-8"),
+    }
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            unfinished = folder / f".{name}.part"
+            unfinished.write_bytes(content)
+            paths.append(unfinished.replace(folder / name))
+    except OSError as fault:
+        raise UserError(
+            f"The report cannot be written to {folder}: {fault.strerror or fault}. Choose another folder."
+        ) from None
+    return paths
