@@ -213,6 +213,21 @@ def test_periods_tile_time(day, period, start):
     assert again.tolist() == edges[:2].tolist()
 
 
+@given(
+    st.sampled_from(
+        ["America/New_York", "Europe/London", "Australia/Sydney", "Asia/Tokyo", "America/Sao_Paulo", "Asia/Tehran"]
+    ),
+    st.integers(2008, 2030),
+    st.integers(0, 1439),
+)
+def test_a_year_of_instants_equals_the_conversion_date_by_date(zone, year, minute):
+    first = date(year, 1, 1)
+    start, end = parse_ts(f"{year}-01-04"), parse_ts(f"{year}-12-28")
+    found = instants(zone, f"{minute // 60:02d}:{minute % 60:02d}", start, end).tolist()
+    slow = [local_to_utc(zone, first + timedelta(days=n), minute) for n in range(365)]
+    assert found == [t for t in slow if start <= t < end]
+
+
 def test_an_instant_comes_once_a_local_day():
     found = instants("America/New_York", "18:00", parse_ts("2026-03-06"), parse_ts("2026-03-12"))
     assert [format_ts(int(t))[8:16] for t in found] == ["06 23:00", "07 23:00", "08 22:00", "09 22:00", "10 22:00", "11 22:00"]

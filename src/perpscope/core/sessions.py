@@ -24,6 +24,9 @@ Times = npt.NDArray[np.int64]
 CME_TRADES_ALWAYS_SINCE = parse_ts("2026-05-29T21:00Z")
 """CME crypto futures trade without a nightly or weekend close from here on (announcement of 2026-02-19)."""
 
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_MARGIN = 12  # days; more than the longest session and the way from a local to a UTC date
+
 WEEKDAYS = (0, 1, 2, 3, 4)
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 
@@ -133,6 +136,7 @@ def windows(of: Session | str, start: int, end: int) -> tuple[Times, Times]:
     Source: STRUCTURE ST20; the IANA time zone database.
 
     Example:
+        >>> from perpscope.core.time import MINUTE
         >>> starts, ends = windows("london", parse_ts("2026-03-30"), parse_ts("2026-03-31"))
         >>> [(int(t) - parse_ts("2026-03-30")) // MINUTE for t in (starts[0], ends[0])]
         [420, 930]
@@ -153,6 +157,7 @@ def instants(zone: str, clock: str, start: int, end: int) -> Times:
     """Every occurrence of a local clock time in [start, end), one per local date, int64 ns UTC.
 
     Example:
+        >>> from perpscope.core.time import MINUTE
         >>> days = instants("America/New_York", "17:00", parse_ts("2026-03-07"), parse_ts("2026-03-10"))
         >>> np.diff(days).tolist() == [23 * 60 * MINUTE, 24 * 60 * MINUTE]
         True
@@ -186,6 +191,7 @@ def period_edges(day: DayDefinition, period: Period, start: int, end: int) -> Ti
     New York 17:00 week begins on Sunday 17:00); a month with the day named the first. Source: STRUCTURE ST9.
 
     Example:
+        >>> from perpscope.core.time import MINUTE
         >>> edges = period_edges(DayDefinition.NEW_YORK_17, Period.DAY, parse_ts("2026-03-10"), parse_ts("2026-03-11"))
         >>> [(int(t) - parse_ts("2026-03-10")) // (60 * MINUTE) for t in edges]
         [-3, 21, 45]
@@ -200,33 +206,62 @@ def period_edges(day: DayDefinition, period: Period, start: int, end: int) -> Ti
 @lru_cache(maxsize=4096)
 def _edges_of_year(day: DayDefinition, period: Period, year: int) -> Times:
     zone = "UTC" if day is DayDefinition.UTC else "America/New_York"
-    dates = _dates(year)
-    if period is Period.WEEK:
-        dates = [d for d in dates if d.weekday() == 0]
-    elif period is Period.MONTH:
-        dates = [d for d in dates if d.day == 1]
     evening = day is DayDefinition.NEW_YORK_17
-    made = [local_to_utc(zone, d - timedelta(days=1), 17 * 60) if evening else local_to_utc(zone, d, 0) for d in dates]
-    return _frozen(made)
+    begins = _instants_of_year(zone, -7 * 60 if evening else 0, year)  # 17:00 of the date before
+    if period is Period.DAY:
+        return begins
+    dates = _days_of_year(year)
+    if period is Period.WEEK:
+        return begins[_weekday(dates) == 0]
+    firsts = [date(year, month, 1).toordinal() - _EPOCH_ORDINAL - int(dates[0]) for month in range(1, 13)]
+    return begins[firsts]
 
 
 @lru_cache(maxsize=4096)
 def _windows_of_year(what: Session, year: int) -> tuple[Times, Times]:
-    dates = [
-        d
-        for d in _dates(year)
-        if d.weekday() in what.weekdays
-        and (what.valid_from is None or d >= what.valid_from)
-        and (what.valid_to is None or d < what.valid_to)
-    ]
-    pairs = [(local_to_utc(what.zone, d, what.start), local_to_utc(what.zone, d, what.end)) for d in dates]
-    lasting = [(a, b) for a, b in pairs if a < b]
-    return _frozen([a for a, _ in lasting]), _frozen([b for _, b in lasting])
+    dates = _days_of_year(year)
+    kept = np.isin(_weekday(dates), what.weekdays)
+    if what.valid_from is not None:
+        kept &= dates >= what.valid_from.toordinal() - _EPOCH_ORDINAL
+    if what.valid_to is not None:
+        kept &= dates < what.valid_to.toordinal() - _EPOCH_ORDINAL
+    starts, ends = (_instants_of_year(what.zone, minute, year)[kept] for minute in (what.start, what.end))
+    lasting = starts < ends
+    return starts[lasting], ends[lasting]
 
 
 @lru_cache(maxsize=4096)
 def _instants_of_year(zone: str, minute: int, year: int) -> Times:
-    return _frozen([local_to_utc(zone, d, minute) for d in _dates(year)])
+    """The instant `minute` minutes after each local midnight of the year; the zone is asked only near clock changes."""
+    dates = _days_of_year(year)
+    offsets, changes = _offsets_around(zone, year)
+    shift = minute // 1440
+    near = np.arange(len(dates)) + _MARGIN + shift
+    made = (dates * 86_400 + minute * 60 - offsets[near]) * SECOND
+    for i in np.flatnonzero(changes[near + 2] != changes[near - 1]):
+        made[i] = local_to_utc(zone, date.fromordinal(int(dates[i]) + _EPOCH_ORDINAL), minute)
+    made.setflags(write=False)
+    return made
+
+
+@lru_cache(maxsize=512)
+def _offsets_around(zone: str, year: int) -> tuple[Times, Times]:
+    """Seconds east of UTC at each UTC midnight of the year and a margin on either side, and the number of changes so far."""
+    info = _zone(zone)
+    dates = _days_of_year(year)
+    midnights = range(int(dates[0]) - _MARGIN, int(dates[-1]) + _MARGIN + 1)
+    offsets = np.array([_offset(datetime.fromtimestamp(d * 86_400, info).utcoffset()) for d in midnights], np.int64)
+    return offsets, np.concatenate([[0], np.cumsum(offsets[1:] != offsets[:-1])])
+
+
+def _days_of_year(year: int) -> Times:
+    """Days since 1970-01-01 of every date of the year."""
+    first, last = (date(y, 1, 1).toordinal() - _EPOCH_ORDINAL for y in (year, year + 1))
+    return np.arange(first, last, dtype=np.int64)
+
+
+def _weekday(dates: Times) -> Times:
+    return (dates + 3) % 7  # 1970-01-01 was a Thursday
 
 
 def local_to_utc(zone: str, day: date, minute: int) -> int:
@@ -269,11 +304,6 @@ def _minute(clock: str) -> int:
     return int(hours) * 60 + int(minutes)
 
 
-def _dates(year: int) -> list[date]:
-    first = date(year, 1, 1)
-    return [first + timedelta(days=n) for n in range((date(year + 1, 1, 1) - first).days)]
-
-
 def _seconds(when: datetime) -> int:
     gap = when - datetime(1970, 1, 1, tzinfo=UTC)
     return gap.days * 86_400 + gap.seconds
@@ -281,12 +311,6 @@ def _seconds(when: datetime) -> int:
 
 def _offset(delta: timedelta | None) -> int:
     return 0 if delta is None else delta.days * 86_400 + delta.seconds
-
-
-def _frozen(values: list[int]) -> Times:
-    made = np.array(values, np.int64)
-    made.setflags(write=False)
-    return made
 
 
 def _empty() -> Times:
