@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR, MINUTE, SECOND, parse_ts
 from perpscope.lake import Lake, Source, import_files
+from perpscope.market.bars import BarsFromTrades
 
 T0 = parse_ts("2024-08-05")
 MS = 1_000_000
@@ -100,6 +102,41 @@ def test_a_silence_still_open_at_the_end_is_declared(lake: Lake, tmp_path: Path)
     [gap] = lake.source("binance", "X", end=T0 + 2000 * SECOND).gaps.rows()
     assert (gap["ref_ts"], gap["end_ts"], gap["cause"]) == (T0 + 10 * SECOND + 1, T0 + 2000 * SECOND, "stale")
     assert len(lake.source("binance", "X", end=T0 + 130 * SECOND).gaps) == 0
+
+
+def test_a_long_hole_is_declared_day_by_day(lake: Lake, tmp_path: Path) -> None:
+    days = 86_400
+    _put(lake, _tape(tmp_path, "a.csv", [(1, 1), (10, 2), (3 * days + 50, 9), (3 * days + 51, 10)]))
+    _put_bars(lake, _bars(tmp_path / "b.parquet", range(96), 5.0))
+    source = lake.source("binance", "X", step=6 * HOUR)
+    columns = [(source.gaps[name] - T0).tolist() for name in ("ref_ts", "end_ts", "known_ts")]
+    at = list(zip(*columns, strict=True))
+    day, last = 24 * HOUR, 3 * 24 * HOUR + 50 * SECOND
+    assert at == [
+        (10 * SECOND + 1, day + 1, day),
+        (day + 1, 2 * day + 1, 2 * day),
+        (2 * day + 1, 3 * day + 1, 3 * day),
+        (3 * day + 1, last, last),
+        (last + SECOND + 1, 4 * day, 4 * day),
+    ]
+    # the bars of the other stream are not held back for longer than a day
+    assert [(b.watermark_ts - T0) / day for b in source] == [1.0, 2.0, 3.0, 4.0]
+    assert len(source.holes["trade"]) == 2
+
+
+def test_bars_do_not_depend_on_how_the_source_is_cut(lake: Lake, shared_data: Path) -> None:
+    path = shared_data / "tick/binance-2026-02-16/BTCUSDT-perp-trades.parquet"
+    import_files(lake, "trades", [path], venue="binance", symbol="BTCUSDT")
+    made = []
+    for step in (None, 7 * SECOND, SECOND):
+        source = lake.source("binance", "BTCUSDT", ["trade"], step=step)
+        fold = BarsFromTrades(frame="5s")
+        state = fold.start(source.instrument)
+        made.append(Table.concat([fold.fold(state, Batch(b.watermark_ts, dict(b.tables))) for b in source]))
+    assert made[0].same_as(made[1])
+    assert made[0].same_as(made[2])
+    # one bar for every hole but two that share one, and the rest whole
+    assert 10 < int((~made[0]["complete"]).sum()) <= 2 * 19
 
 
 def test_the_richer_origin_of_a_bar_is_preferred_and_the_rest_filled(lake: Lake, tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from perpscope.core.events import GAP, GapCause, GapKind, stream_kind
 from perpscope.core.table import Schema, Table
+from perpscope.core.time import DAY
 from perpscope.lake import merge
 from perpscope.lake.catalogue import FileEntry
 from perpscope.lake.coverage import ANY, NOTHING, Continuity, Stretches, clip, cover, holes, inside, union
@@ -42,6 +44,9 @@ class Gathered:
     known: tuple[int, ...]
     """When each hole became known."""
 
+    patience: int
+    """The longest silence, ns, that is no hole."""
+
 
 def gather(
     stream: str,
@@ -67,22 +72,45 @@ def gather(
     else:
         merged, shares = _by_row(tables, schema)
     found, known = _holes(stream, covered, rules, end)
-    return Gathered(stream, merged, {o: n for o, n in zip(order, shares, strict=True) if n}, found, known)
+    patience = max((rule.ns for rule in rules), default=0)
+    return Gathered(stream, merged, {o: n for o, n in zip(order, shares, strict=True) if n}, found, known, patience)
 
 
 def gap_rows(gathered: Sequence[Gathered], start: int, end: int) -> Table:
-    """The holes of point kinds as rows of the `gap` stream, known in (start, end]."""
+    """The holes of point kinds as rows of the `gap` stream, known in (start, end].
+
+    A hole that lasts is declared in pieces, at every UTC midnight by which it was a silence longer than the stream
+    allows: otherwise years between two recordings would hold back every watermark of the other streams.
+    """
     rows: list[tuple[int, int, int, int, int]] = []
     for one in gathered:
         name = stream_kind(one.stream).upper()
         if name not in GapKind.__members__:
             continue
         for hole, known in zip(one.holes, one.known, strict=True):
-            if start < known <= end:
-                rows.append((hole.start, known, hole.end, int(GapKind[name]), int(hole.cause)))
+            for begin, stop in _pieces(hole, one.patience):
+                seen = known if stop == hole.end else stop - 1
+                if start < seen <= end:
+                    rows.append((begin, seen, stop, int(GapKind[name]), int(hole.cause)))
     rows.sort(key=lambda row: row[1])
     columns = np.array(rows, np.int64).reshape(-1, 5).T
     return Table.of(GAP, **dict(zip(("ref_ts", "known_ts", "end_ts", "kind", "cause"), columns, strict=True)))
+
+
+def _pieces(hole: Hole, patience: int) -> list[tuple[int, int]]:
+    """Cut right after midnight, so that a watermark at midnight has the whole of what it promises declared."""
+    first = -(-(hole.start + patience) // DAY) * DAY
+    edges = [hole.start, *(midnight + 1 for midnight in range(first, hole.end - 1, DAY)), hole.end]
+    return list(pairwise(edges))
+
+
+def hole_count(entries: Sequence[FileEntry]) -> int:
+    """The holes that the files of one origin leave, from the catalogue alone."""
+    if not entries or entries[-1].continuity.rule == "any":
+        return 0
+    rule = entries[-1].continuity
+    parts = [np.array(e.coverage, np.int64).reshape(-1, 4) for e in entries]
+    return len(holes(cover(np.concatenate([NOTHING, *parts]), rule), rule))
 
 
 def _coverage(entries: Sequence[FileEntry], rule: Continuity, table: Table, start: int, end: int) -> Stretches:

@@ -16,8 +16,9 @@ from perpscope.core.events import stream_frame, stream_kind
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, Timeframe, format_ts
 from perpscope.lake import checks, instruments, merge
-from perpscope.lake.catalogue import SourceEntry
+from perpscope.lake.catalogue import Catalogue, SourceEntry
 from perpscope.lake.coverage import Continuity, Stretches, marks_of
+from perpscope.lake.gather import hole_count
 from perpscope.lake.reader import Lake
 from perpscope.lake.sources.base import Floats, Parsed, Preset, Request, Times, preset
 from perpscope.lake.writer import Transaction, Written, writing
@@ -41,7 +42,8 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class StreamReport:
-    """What became of the rows of one stream. `rows` were read; `added` are new in the lake."""
+    """What became of the rows of one stream. `rows` were read; `added` are new in the lake; `holes` are those that all
+    files of this origin leave after the import."""
 
     venue: str
     symbol: str
@@ -53,6 +55,7 @@ class StreamReport:
     revised: int = 0
     covered: int = 0
     unsorted: bool = False
+    holes: int = 0
     first_clock: int | None = None
     last_clock: int | None = None
 
@@ -82,6 +85,7 @@ class ImportReport:
             line = f"{s.venue} {s.symbol} {s.stream} from {s.origin}: {s.rows} rows read, {s.added} new, {span}."
             details = {"duplicates dropped": s.duplicates, "revised": s.revised, "in time already covered": s.covered}
             line += "".join(f" {n} {what}." for what, n in details.items() if n)
+            line += f" {s.holes} holes." if s.holes else ""
             lines.append(line + (" The rows were unordered and have been sorted." if s.unsorted else ""))
         lines += [f"Left out: {n} {why}." for why, n in self.left_out.items() if n]
         return lines + list(self.notes)
@@ -136,7 +140,7 @@ def import_files(
         declared = {(i.venue, i.symbol) for i in lake.catalogue.instruments}
         news = [instruments.guess(venue, s) for s in sorted(run.symbols) if (venue, s) not in declared]
         lake.catalogue = transaction.commit(sources, news)
-        run.finished()
+        run.finished(lake.catalogue)
     reports = (*already, *(SourceReport(p.name, hashes[p], run.rows[p], False) for p in fresh))
     return ImportReport(chosen.name, reports, tuple(run.reports.values()), dict(run.left_out), tuple(dict.fromkeys(run.notes)))
 
@@ -165,7 +169,11 @@ class _Run:
                 self._seal()
         self._seal()
 
-    def finished(self) -> None:
+    def finished(self, after: Catalogue) -> None:
+        for (symbol, stream, origin), report in self.reports.items():
+            key = (self.request.venue, symbol, stream, origin)
+            mine = [f for f in after.files if (f.venue, f.symbol, f.stream, f.origin) == key]
+            self.reports[symbol, stream, origin] = replace(report, holes=hole_count(mine))
         self._say(self._total, "done")
 
     def _take(self, parsed: Parsed) -> None:

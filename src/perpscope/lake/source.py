@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perpscope.core.batch import Batch
+from perpscope.core.events import GapKind
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.lake.gather import Hole
@@ -43,12 +44,13 @@ class Source:
         return sum(map(len, self.tables.values()))
 
     def _edges(self) -> Iterator[int]:
-        """The watermarks. One that would fall inside a gap is left out: nobody could promise what lies there."""
+        """The watermarks. One that would fall inside a gap of the trades is left out: nobody could promise what lies there."""
         if self.step is not None:
             begun = [int(t.clock[0]) for t in (*self.tables.values(), self.gaps) if len(t)]
             first = self.start if self.start is not None else min(begun, default=self.end)
             edge = first // self.step * self.step + self.step
-            starts, known = self.gaps["ref_ts"], self.gaps["known_ts"]
+            trades = self.gaps[self.gaps["kind"] == GapKind.TRADE]
+            starts, known = trades["ref_ts"], trades["known_ts"]
             while edge < self.end:
                 if not bool(((starts <= edge) & (edge < known)).any()):
                     yield edge

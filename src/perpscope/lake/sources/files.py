@@ -17,7 +17,7 @@ import polars as pl
 from perpscope.core.errors import DataError, UserError
 from perpscope.lake.sources.base import Floats
 
-MOST_BYTES = 8 * 2**30
+MOST_BYTES = 4 * 2**30
 """The largest a compressed file may unpack to: a bomb is refused, a day of any tape is not."""
 
 
