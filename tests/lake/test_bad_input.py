@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perpscope.core.errors import DataError, PerpscopeError, UserError
@@ -265,6 +265,64 @@ def test_noise_is_refused_or_empty_but_never_crashes(
         report = None
     assert report is None or not report.changed
     assert lake.catalogue.files == ()
+
+
+@given(seed=st.integers(0, 10**6))
+def test_a_damaged_parquet_file_is_refused_or_read_but_never_crashes(
+    seed: int, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(seed)
+    data = bytearray((shared_data / "bars/bybit_funding/BTCUSDT.parquet").read_bytes())
+    for at in rng.integers(0, len(data), int(rng.integers(1, 5))):
+        data[at] ^= 1 << int(rng.integers(0, 8))
+    folder = tmp_path_factory.mktemp("damaged")
+    path = folder / "BTCUSDT.parquet"
+    path.write_bytes(data)
+    lake = Lake(folder / "lake")
+    try:
+        import_files(lake, "bars-parquet", [path], venue="bybit", symbol="X")
+    except PerpscopeError:
+        assert lake.catalogue.files == ()
+    assert lake.check() == []
+
+
+_TEXTS = {
+    "trades": ("tick/aster-2025-09-24/trades_USD1USDT.csv.gz", "t.csv"),
+    "force-order": ("liquidations/binance_force_order-2024-08-17/binance.csv.gz", "t.csv"),
+    "risk-tiers": ("risk_tiers/binance_usdm-2024-10.json.gz", "t-2024-10.json"),
+    "binance-recording": ("wire/binance_usdm/BTCUSDT-2024-08-08.jsonl.gz", "t.jsonl"),
+}
+
+
+@pytest.fixture(scope="module")
+def texts(shared_data: Path) -> dict[str, bytes]:
+    return {preset: gzip.decompress((shared_data / name).read_bytes())[:60_000] for preset, (name, _) in _TEXTS.items()}
+
+
+@given(preset=st.sampled_from(sorted(_TEXTS)), seed=st.integers(0, 10**6))
+@settings(max_examples=120)
+def test_a_damaged_text_is_refused_or_read_but_never_crashes(
+    preset: str, seed: int, texts: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(seed)
+    data = bytearray(texts[preset].rpartition(b"\n")[0] or texts[preset])
+    for at in rng.integers(0, len(data), int(rng.integers(1, 4))).tolist():
+        match int(rng.integers(0, 3)):
+            case 0:
+                data[at : at + 1] = bytes([data[min(at, len(data) - 1)] ^ (1 << int(rng.integers(0, 8)))])
+            case 1:
+                del data[at : at + int(rng.integers(1, 30))]
+            case _:
+                data[at:at] = rng.bytes(int(rng.integers(1, 8)))
+    folder = tmp_path_factory.mktemp("text")
+    path = folder / _TEXTS[preset][1]
+    path.write_bytes(data)
+    lake = Lake(folder / "lake")
+    try:
+        import_files(lake, preset, [path], venue="binance", symbol="*" if preset in ("force-order", "risk-tiers") else "X")
+    except PerpscopeError:
+        assert lake.catalogue.files == ()
+    assert lake.check() == []
 
 
 def test_bounds_of_a_bar_allow_equality(started: Lake, tmp_path: Path) -> None:

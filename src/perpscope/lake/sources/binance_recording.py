@@ -40,14 +40,16 @@ from perpscope.lake.sources.rows import trades
 ORIGIN = "recording"
 _MS = 1_000_000
 _BY_ID = Continuity("ids")
-Level = tuple[str, str]
+Level = tuple[float, float]
 
 
 class _Trade(msgspec.Struct):
+    """Decoded without strictness, because prices and quantities come as text."""
+
     T: int
     t: int
-    p: str
-    q: str
+    p: float
+    q: float
     m: bool
     X: str = "MARKET"
 
@@ -118,8 +120,8 @@ def messages(path: Path) -> _Messages:
         DataError: if a line is no stamp and JSON object, with the line.
     """
     found = _Messages(path)
-    as_trade, as_diff = msgspec.json.Decoder(_TradeLine), msgspec.json.Decoder(_DiffLine)
-    as_snapshot = msgspec.json.Decoder(_Snapshot)
+    as_trade, as_diff = msgspec.json.Decoder(_TradeLine, strict=False), msgspec.json.Decoder(_DiffLine, strict=False)
+    as_snapshot = msgspec.json.Decoder(_Snapshot, strict=False)
     for number, line in enumerate(read_bytes(path).splitlines(), 1):
         if not line.strip():
             continue
@@ -154,11 +156,11 @@ def _snapshot(path: Path, received: int, s: _Snapshot) -> _Update:
 
 def _tape(file: _Messages, face: float | None) -> Parsed:
     rows = [(received, t) for received, t in file.trades if t.X == "MARKET"]
-    price = np.array([float(t.p) for _, t in rows])
+    price = np.array([t.p for _, t in rows], np.float64)
     table = trades(
         np.array([t.T for _, t in rows], np.int64) * _MS,
         price,
-        _base(np.array([float(t.q) for _, t in rows]), price, face),
+        _base(np.array([t.q for _, t in rows], np.float64), price, face),
         np.array([not t.m for _, t in rows], np.bool_),
         np.array([t.t for _, t in rows], np.int64),
         np.array([received for received, _ in rows], np.int64),
@@ -209,8 +211,8 @@ def _book_rows(updates: list[_Update], ts: np.ndarray, face: float | None) -> Ta
     """One row a level, bids before asks, the first row of a snapshot flagged."""
     counts = np.array([len(u.bids) + len(u.asks) for u in updates], np.int64)
     levels = [level for u in updates for level in (*u.bids, *u.asks)]
-    price = np.array([float(p) for p, _ in levels])
-    quantity = np.array([float(q) for _, q in levels])
+    price = np.array([p for p, _ in levels], np.float64)
+    quantity = np.array([q for _, q in levels], np.float64)
     bid, ask = int(BookSide.BID), int(BookSide.ASK)
     side = np.array([s for u in updates for s in ([bid] * len(u.bids) + [ask] * len(u.asks))], np.int8)
     flags = np.zeros(len(levels), np.bool_)

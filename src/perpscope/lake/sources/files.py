@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from perpscope.core.errors import DataError, UserError
 from perpscope.lake.sources.base import Floats
@@ -67,7 +69,7 @@ def read_members(path: Path) -> list[tuple[str, bytes]]:
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
-    """A parquet file as a frame.
+    """A parquet file as a frame. Arrow decodes it, because polars panics on some damaged files instead of raising.
 
     Raises:
         UserError: if it is missing.
@@ -75,9 +77,33 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     data = read_bytes(path)
     try:
-        return pl.read_parquet(io.BytesIO(data), use_pyarrow=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        return _frame(pq.ParquetFile(pa.BufferReader(data)).read())
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path.name} is no whole parquet file ({_first_line(error)}). Fetch it again.") from None
+
+
+def read_feather(path: Path) -> pl.DataFrame:
+    """A feather (Arrow IPC) or parquet file as a frame.
+
+    Raises:
+        UserError: if it is missing.
+        DataError: if it is neither, or not whole.
+    """
+    data = read_bytes(path)
+    if data[:4] == b"PAR1":
+        return read_parquet(path)
+    try:
+        return _frame(pa.ipc.open_file(pa.BufferReader(data)).read_all())
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path.name} is no whole feather file ({_first_line(error)}). Fetch it again.") from None
+
+
+def _frame(sheet: pa.Table) -> pl.DataFrame:
+    """To polars, once nothing is left that it would panic on: broken text in values, names, types or metadata."""
+    sheet.validate(full=True)
+    plain = pa.Table.from_arrays(sheet.columns, names=sheet.column_names)
+    str(plain.schema)
+    return pl.DataFrame(pl.from_arrow(plain))
 
 
 def read_csv(data: bytes, name: str, header: bool = True, columns: Sequence[str] = ()) -> pl.DataFrame:

@@ -15,7 +15,6 @@ documentation, "Data Downloading" and "freqtrade/constants.py" (DEFAULT_TRADES_C
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from perpscope.core.errors import DataError, UserError
+from perpscope.core.errors import UserError
 from perpscope.core.time import Timeframe
 from perpscope.lake import stamps
 from perpscope.lake.coverage import Continuity, framed
 from perpscope.lake.sources.base import Parsed, Preset, Request
-from perpscope.lake.sources.files import floats, need, read_bytes, read_parquet
+from perpscope.lake.sources.files import floats, need, read_feather
 from perpscope.lake.sources.rows import bars, fundings, mark_bars, trades
 from perpscope.lake.sources.words import aggressors
 
@@ -38,22 +37,6 @@ ORIGIN = "freqtrade"
 def read(request: Request) -> Iterator[Parsed]:
     for path in request.paths:
         yield parse(read_feather(path), path, request)
-
-
-def read_feather(path: Path) -> pl.DataFrame:
-    """A feather (Arrow IPC) or parquet file as a frame.
-
-    Raises:
-        UserError: if it is missing.
-        DataError: if it is neither, or not whole.
-    """
-    data = read_bytes(path)
-    if data[:4] == b"PAR1":
-        return read_parquet(path)
-    try:
-        return pl.read_ipc(io.BytesIO(data), use_pyarrow=False)
-    except (pl.exceptions.PolarsError, OSError):
-        raise DataError(f"{path.name} is no whole feather file. Fetch it again.") from None
 
 
 def parse(rows: pl.DataFrame, path: Path, request: Request) -> Parsed:

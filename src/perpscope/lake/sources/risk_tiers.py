@@ -35,8 +35,8 @@ def read(request: Request) -> Iterator[Parsed]:
         since = parse_ts(request.options.get("valid_from") or date_of(path))
         try:
             content = msgspec.json.decode(read_bytes(path), type=dict[str, list[dict[str, Any]]])
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{path.name} is no JSON of leverage tiers ({error}).") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise DataError(f"{path.name} is no JSON of leverage tiers.") from None
         by_symbol = {venue_symbol(key): tiers for key, tiers in content.items()}
         if request.symbol not in ("*", *by_symbol):
             raise unknown_name(f"symbol in {path.name}", request.symbol, by_symbol)
