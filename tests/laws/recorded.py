@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from perpscope.contract import seed_tables
 
 from laws.market import FRAME, Market
+from perpscope.contract import seed_tables
 from perpscope.core.events import BARS, FUNDING, LIQUIDATION_TOTALS, OPEN_INTEREST
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
