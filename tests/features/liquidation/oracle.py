@@ -63,9 +63,18 @@ class SlowFilter:
         self.interest: float | None = None
 
     def age(self, opened: int, now: int) -> str:
-        if now - opened < 3:
-            return "young"
-        return "day" if now // 6 - opened // 6 < 5 else "old"
+        return "young" if now - opened < 3 else "older"
+
+    def since(self, side: str, b: int, now: int, mix: tuple[float, ...]) -> tuple[float, float]:
+        """Mixed units in a bin that are young, and that are no longer young but of the last five blocks of six hours."""
+        young = day = 0.0
+        for (s, k, bin_, opened), units in self.lots.items():
+            if s == side and bin_ == b:
+                if now - opened < 3:
+                    young += mix[k + 1] * units
+                elif now // 6 - opened // 6 < 5:
+                    day += mix[k + 1] * units
+        return young, day
 
     def bar(self, hour: int, low: float, high: float, close: float, volume: float, buy: float, interest: float, forced: dict):
         """Advance by one bar. Returns what was swept: (side, age, bin, tier) -> units, with ages as of the bar before."""

@@ -72,7 +72,7 @@ def test_three_bars_by_hand():
     assert shorts["unplaced"].tolist() == pytest.approx([100.0, 90.0, 85.5])
     swept = entries(rows, ExposureEntry.SWEPT)
     assert set(swept["side"].tolist()) == {PositionSide.LONG}
-    assert (swept["price"] * swept["exposure"]).sum() / 10.0 == pytest.approx(1000.0 * 0.9 / 0.996, rel=5e-4)
+    assert (swept["price_low"] * swept["exposure"]).sum() / 10.0 == pytest.approx(1000.0 * 0.9 / 0.996, rel=1e-3)
     held = {b: v for b, v in cells_at_the_end(rows, PositionSide.LONG).items() if v > 0}
     grid = LiquidationExposure().grid
     assert sum(held.values()) == pytest.approx(5.0)
@@ -141,8 +141,14 @@ def test_the_filter_agrees_with_a_slow_independent_one(seed, spread, volatility)
         want = slow.cells(side.name.lower(), PRIOR)
         got = cells_at_the_end(rows, side)
         assert sum(got.values()) == pytest.approx(sum(want.values()), rel=1e-4)
+        told = entries(rows, ExposureEntry.CELL, side)
+        last = {b: j for j, b in enumerate(told["bin"].tolist())}
         for b, value in want.items():
             assert got.get(b, 0.0) == pytest.approx(value, rel=2e-3, abs=2e-3)
+            if b in last and told["ref_ts"][last[b]] == market["ref_ts"][-1]:
+                young, day = slow.since(side.name.lower(), b, hour, PRIOR)
+                assert told["young"][last[b]] == pytest.approx(young, rel=2e-3, abs=2e-3)
+                assert told["day"][last[b]] == pytest.approx(day, rel=2e-3, abs=2e-3)
 
 
 # --- laws of the contract --------------------------------------------------------------------------------------------------
@@ -230,7 +236,7 @@ def test_scaling_price_by_an_octave_moves_every_bin_by_the_bins_of_an_octave():
     of_bins = rows["bin"] != NULL_BIN
     assert (far["bin"][of_bins] - rows["bin"][of_bins] == 2 * 693).all()
     assert np.allclose(far["exposure"], rows["exposure"], rtol=1e-9)
-    assert np.allclose(far["price"], 4.0 * rows["price"], rtol=1e-12)
+    assert np.allclose(far["price_low"], 4.0 * rows["price_low"], rtol=1e-12, equal_nan=True)
 
 
 def test_scaling_quantity_scales_the_books():
@@ -347,10 +353,15 @@ def test_the_expected_forced_part_is_the_exposure_times_kappa():
 # --- doors -------------------------------------------------------------------------------------------------------------
 
 
-def test_before_the_first_risk_tiers_the_nearest_table_is_taken():
+def test_before_the_first_risk_tiers_the_nearest_table_is_taken_and_every_row_says_so():
     table = instrument().tier_tables[0]
     later = replace(instrument(), tier_tables=(replace(table, valid_from=parse_ts("2024-03-05")),))
-    assert exposure(random_tables(1, 10), contract=later)[1].same_as(exposure(random_tables(1, 10))[1])
+    assumed, dated = exposure(random_tables(1, 30), contract=later)[1], exposure(random_tables(1, 30))[1]
+    early = assumed["ref_ts"] < parse_ts("2024-03-05")
+    assert np.array_equal(assumed["flags"] & Flag.TIERS_DATE != 0, early)
+    assert early.any()
+    assert not early.all()
+    assert assumed.with_columns(flags=dated["flags"]).same_as(dated)
 
 
 def test_an_instrument_without_any_risk_tiers_is_refused_with_a_sentence():

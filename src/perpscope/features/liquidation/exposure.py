@@ -20,6 +20,7 @@ from perpscope.core.units import ContractKind, PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.features.liquidation.advance import (
     AGE,
+    ALL,
     BAR,
     BIN,
     CELL,
@@ -28,13 +29,16 @@ from perpscope.features.liquidation.advance import (
     FULL,
     LEVERAGE,
     NEAREST,
+    OLDER,
     ORIGIN,
     SIDE,
-    SIDE_COLUMN,
+    SIDE_CODE,
     SWEPT,
+    YOUNG_AGE,
     advance,
-)
-from perpscope.features.liquidation.books import COHORTS
+)  # fmt: skip
+from perpscope.features.liquidation.books import COHORTS, YOUNG
+from perpscope.features.liquidation.flags import Flag
 from perpscope.features.liquidation.grid import LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS, checked_mix
 from perpscope.features.liquidation.shifts import kernel_edges, tier_kernels
@@ -52,19 +56,14 @@ class ExposureEntry(IntEnum):
 
 
 class AgeClass(IntEnum):
-    """How long ago positions were opened: all; under 3 hours; under 24 to 30 hours; earlier."""
+    """How long ago positions were opened: no matter; under 3 hours; earlier."""
 
-    ALL = 1
-    YOUNG = 2
-    DAY = 3
-    OLD = 4
+    ALL = ALL
+    YOUNG = YOUNG_AGE
+    OLDER = OLDER
 
 
 UNIT_COLUMNS = tuple(f"unit_{leverage:g}x" for leverage in LEVERAGES)
-
-
-def _amount(name: str, help: str, dtype: str = "float64") -> Column:
-    return Column(name, "quantity", help, dtype)
 
 
 EXPOSURE = row_schema(
@@ -74,7 +73,6 @@ EXPOSURE = row_schema(
     choice("age", AgeClass, "age class; ALL but in SWEPT rows"),
     flag("full", "the bar states every cell anew"),
     Column("bin", "id", "absolute bin of the log grid; NULL_BIN in SIDE rows", "int64"),
-    price("price", "centre of the bin; mark price at the end of the bar in SIDE rows"),
     price("price_low", "lower edge of the bin; NaN in SIDE rows", mirror="swap:price_high"),
     price("price_high", "upper edge of the bin; NaN in SIDE rows", mirror="swap:price_low"),
     quantity("exposure", "SIDE: placed on the map; CELL: held in the bin from this bar on; SWEPT: broken in the bar"),
@@ -82,11 +80,11 @@ EXPOSURE = row_schema(
     quantity("unplaced", "SIDE: held, but not on the map; with exposure it makes the open interest"),
     quantity("unresolved", "SIDE: opened in the bar with a liquidation price behind its close, not placed"),
     quantity("swept", "SIDE: broken in the bar over all bins"),
-    _amount("young", "part of exposure opened less than 3 hours ago; NaN in SIDE rows"),
-    _amount("day", "part of exposure opened 3 to about 24 hours ago; NaN in SIDE rows"),
+    quantity("young", "part of exposure opened less than 3 hours ago; NaN in SIDE rows"),
+    quantity("day", "part of exposure opened 3 to 24-30 hours ago; NaN in SIDE rows, or where tiers close unequally"),
     Column("leverage", "ratio", "leverage that contributes most; NaN in SIDE rows and where nothing is held"),
     Column("flags", "flag", "sum of `Flag` codes", "int64"),
-    *(_amount(name, f"exposure if all opens were at {name[5:]}", "float32") for name in UNIT_COLUMNS),
+    *(Column(name, "quantity", f"exposure if all opens were at {name[5:]}", "float32") for name in UNIT_COLUMNS),
 )
 
 
@@ -186,8 +184,9 @@ class LiquidationExposure(Feature):
             "kernels": (),
             "scale": np.ones((2, TIERS)),
             "placed": np.zeros((2, TIERS)),
-            "sums": np.zeros(6),
-            "ints": np.array([0, 0, -1, 0, 0, 0, 0], np.int64),
+            "sums": np.zeros(5),
+            "ints": np.array([0, 0, -1, 0, -1, 0], np.int64),
+            "undated": False,
             "ring": np.zeros((ring, 6)),
             "ring_hours": np.zeros(ring, np.int64),
             **_empty_books(0),
@@ -202,14 +201,17 @@ class LiquidationExposure(Feature):
         parts = []
         for a, b in pairwise(cuts):
             if state["segment"] != segments[a]:
-                kernels = tier_kernels(
-                    _instrument(state["instrument"]), int(flows["ref_ts"][a]), self.grid.per_octave, self.params.spread,
-                    self.params.taker_fee,
-                )  # fmt: skip
-                state["kernels"] = (kernels.cumulative, kernels.start, kernels.first, kernels.length)
+                self._take_kernels(state, int(flows["ref_ts"][a]))
                 state["segment"] = int(segments[a])
             parts += self._advance(state, flows[a:b])
-        return Table.concat(parts) if parts else EXPOSURE.empty()
+        return Table.concat(parts)
+
+    def _take_kernels(self, state: State, ts: int) -> None:
+        params: ExposureParams = self.params
+        instrument = _instrument(state["instrument"])
+        kernels = tier_kernels(instrument, ts, self.grid.per_octave, params.spread, params.taker_fee)
+        state["kernels"] = (kernels.density, kernels.cumulative, kernels.start, kernels.first, kernels.length)
+        state["undated"] = not any(table.covers(ts) for table in instrument.tier_tables)
 
     def _advance(self, state: State, flows: Table) -> list[Table]:
         params: ExposureParams = self.params
@@ -217,49 +219,52 @@ class LiquidationExposure(Feature):
         x = np.log2(prices) * self.grid.per_octave
         _make_room(state, x)
         amounts = np.column_stack([flows[name] for name in _FLOWS])
-        refresh = params.refresh_hours * HOUR
+        flags = flows["flags"] | int(Flag.TIERS_DATE) if state["undated"] else flows["flags"]
         uniform = bool((self._hazard == self._hazard[0]).all())
-        parts, begin, rows = [], 0, 0
-        room = 2 * state["whole"].shape[1] + max(4096, min(200_000, 24 * len(flows)))
+        books = (state[name] for name in (*_BOOKS, *_ENDS, "scale", "placed", "sums", "ints", "ring", "ring_hours"))
+        fixed = (
+            *books, *state["kernels"], self._mix, self._hazard, uniform, round(params.band / self.grid.height),
+            params.floor_fraction, params.tolerance, params.refresh_hours * HOUR,
+        )  # fmt: skip
+        parts, begin, width = [], 0, state["whole"].shape[1]
         while begin < len(flows):
-            codes, values = np.empty((room, 8), np.int64), np.empty((room, 6))
+            # memory that is not written to costs nothing, so the buffer is large enough for almost every history
+            room = 16 + 7 * width + min(24 * (len(flows) - begin), 4_000_000)
+            rows = (np.empty((3, room), np.int64), np.empty((5, room), np.int8), np.empty((6, room)))
             units = np.empty((TIERS, room), np.float32)
-            begin, rows = advance(
-                begin, flows["ref_ts"], amounts, flows["late_bars"], flows["flags"], x, state["mass"], state["whole"],
-                state["stated"], state["low"], state["high"], state["scale"], state["placed"], state["sums"], state["ints"],
-                state["ring"], state["ring_hours"], *state["kernels"], self._mix, self._hazard, uniform,
-                round(params.band / self.grid.height), params.floor_fraction, params.tolerance, refresh, codes, values, units,
-            )  # fmt: skip
-            if rows:
-                parts.append(self._table(flows, codes[:rows], values[:rows], units[:, :rows]))
-            else:
-                room *= 4
+            begin, n = advance(begin, flows["ref_ts"], amounts, flows["late_bars"], flags, x, *fixed, *rows, units)
+            if n:
+                parts.append(self._table(flows, n, *rows, units))
         return parts
 
-    def _table(self, flows: Table, codes: Array, values: Array, units: Array) -> Table:
+    def _table(self, flows: Table, n: int, big: Array, small: Array, values: Array, units: Array) -> Table:
         params: ExposureParams = self.params
-        bar, of_side, bins = codes[:, BAR], codes[:, ENTRY] == SIDE, codes[:, BIN]
-        kappa = np.where(
-            codes[:, SIDE_COLUMN] == PositionSide.LONG, params.liquidated_fraction_long, params.liquidated_fraction_short
+        big, small, values, units = (
+            array[:, :n] if 4 * n > array.shape[1] else array[:, :n].copy() for array in (big, small, values, units)
         )
-        columns = {name: values[:, i] for i, name in enumerate(("exposure", "unplaced", "unresolved", "swept", "young", "day"))}
-        held = codes[:, LEVERAGE]
+        bar, bins, cell = big[BAR], big[BIN], small[ENTRY] != SIDE
+        at = bins[cell]
+        low = int(at.min()) if len(at) else 0
+        scale = np.arange(low, (int(at.max()) if len(at) else 0) + 1)
+        bottom, top = np.full(n, np.nan), np.full(n, np.nan)
+        bottom[cell], top[cell] = self.grid.low(scale)[at - low], self.grid.high(scale)[at - low]
+        kappa = np.array([np.nan, params.liquidated_fraction_long, params.liquidated_fraction_short])
+        names = ("exposure", "unplaced", "unresolved", "swept", "young", "day")
         return Table.of(
             EXPOSURE,
             ref_ts=flows["ref_ts"][bar],
             known_ts=flows["known_ts"][bar],
-            entry=codes[:, ENTRY],
-            side=codes[:, SIDE_COLUMN],
-            age=codes[:, AGE] + 1,
-            full=codes[:, FULL] != 0,
+            entry=small[ENTRY],
+            side=small[SIDE_CODE],
+            age=small[AGE],
+            full=small[FULL].view(np.bool_),
             bin=bins,
-            price=np.where(of_side, flows["close"][bar], self.grid.centre(bins)),
-            price_low=np.where(of_side, np.nan, self.grid.low(bins)),
-            price_high=np.where(of_side, np.nan, self.grid.high(bins)),
-            liquidation=values[:, 0] * kappa,
-            leverage=np.where(held >= 0, np.array(LEVERAGES)[held], np.nan),
-            flags=codes[:, FLAGS],
-            **columns,
+            price_low=bottom,
+            price_high=top,
+            liquidation=values[0] * kappa[small[SIDE_CODE]],
+            leverage=np.array([*LEVERAGES, np.nan])[small[LEVERAGE]],
+            flags=big[FLAGS],
+            **{name: values[i] for i, name in enumerate(names)},
             **{name: units[k] for k, name in enumerate(UNIT_COLUMNS)},
         )
 
@@ -280,19 +285,20 @@ def _instrument(plain: dict[str, Any]) -> Instrument:
     return Instrument(plain["venue"], plain["symbol"], ContractKind(plain["kind"]), tier_tables=tables)
 
 
+_BOOKS = ("total", "young", "ages", "whole", "lower", "upper")
+_ENDS = ("ends", "young_ends", "age_ends")
+
+
 def _empty_books(width: int) -> State:
-    return {
-        "mass": np.zeros((COHORTS, 2, TIERS, width)),
-        "whole": np.zeros((2, width)),
-        "stated": np.zeros((2, width)),
-        "low": np.full((COHORTS, 2, TIERS), width, np.int64),
-        "high": np.full((COHORTS, 2, TIERS), -1, np.int64),
-    }
+    shapes = ((2, TIERS), (YOUNG, 2, TIERS), (COHORTS, 2), (2,), (2,), (2,))
+    books = {name: np.zeros((*shape, width)) for name, shape in zip(_BOOKS, shapes)}
+    ends = {name: np.full((*shape, 2), (width, -1), np.int64) for name, shape in zip(_ENDS, shapes)}
+    return {**books, **ends}
 
 
 def _make_room(state: State, x: Array) -> None:
     """Grow the arrays, in whole blocks, until every bin that prices `x` (bin units) can touch lies inside."""
-    _, _, first, length = state["kernels"]
+    *_, first, length = state["kernels"]
     bottom = math.floor(x.min()) + min(0, int(first.min())) - 2
     top = math.floor(x.max()) + int((first + length).max()) + 2
     width, origin = state["whole"].shape[1], int(state["ints"][ORIGIN])
@@ -303,16 +309,15 @@ def _make_room(state: State, x: Array) -> None:
     new_origin = bottom // BLOCK * BLOCK
     new_width = (top // BLOCK + 1) * BLOCK - new_origin
     books, shift = _empty_books(new_width), origin - new_origin
+    nearest = (-1, new_width)
     if width:
-        for name in ("mass", "whole", "stated"):
+        for name in _BOOKS:
             books[name][..., shift : shift + width] = state[name]
-        held = state["high"] >= 0
-        books["low"][held] = state["low"][held] + shift
-        books["high"][held] = state["high"][held] + shift
-        for s in range(2):
-            nearest = int(state["ints"][NEAREST + s])
-            state["ints"][NEAREST + s] = nearest + shift if 0 <= nearest < width else (-1 if s == 0 else new_width)
-    else:
-        state["ints"][NEAREST], state["ints"][NEAREST + 1] = -1, new_width
+        for name in _ENDS:
+            held = state[name][..., 1] >= 0
+            books[name][held] = state[name][held] + shift
+        old = state["ints"][NEAREST : NEAREST + 2].tolist()
+        nearest = tuple(at + shift if 0 <= at < width else empty for at, empty in zip(old, nearest))
     state["ints"][ORIGIN] = new_origin
+    state["ints"][NEAREST : NEAREST + 2] = nearest
     state.update(books)

@@ -13,7 +13,8 @@ class Flag(IntFlag):
     is carried. OI_REBASE: a carried rest was not resolved and the books were rescaled. OI_UNIT: such violations are so
     frequent that the unit must be wrong (dollars, or both sides counted). OI_USD: open interest came in quote coin only
     and was divided by price. PRICE_GAP: bars were missing before this one. RESTART: the books were begun anew.
-    WARM: more than a tenth of the open interest is older than the books.
+    WARM: more than a tenth of the open interest is older than the books. TIERS_DATE: no risk tiers are known for this date,
+    the instrument's nearest ones are used.
     """
 
     LAST = 1
@@ -29,6 +30,7 @@ class Flag(IntFlag):
     PRICE_GAP = 1024
     RESTART = 2048
     WARM = 4096
+    TIERS_DATE = 8192
 
 
 def flag_names(value: int) -> list[str]:

@@ -68,7 +68,9 @@ class LiquidationHeatmap(Feature):
         rows = rows[rows["entry"] == ExposureEntry.CELL]
         if not len(rows):
             return HEATMAP.empty()
-        quantity_, notional = worth(rows["liquidation"], rows["price"], ContractKind(state["kind"]))
+        quantity_, notional = worth(
+            rows["liquidation"], np.sqrt(rows["price_low"] * rows["price_high"]), ContractKind(state["kind"])
+        )
         held = rows["exposure"]
         absent = np.full(len(rows), np.nan)
         return Table.of(

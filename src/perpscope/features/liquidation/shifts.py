@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,13 @@ PAD = 64
 
 @dataclass(frozen=True)
 class Kernels:
-    """Kernels of all tiers and both sides, as cumulative sums packed into one array.
+    """Kernels of all tiers and both sides, packed into one array, with their cumulative sums.
 
-    The kernel of (side, tier) puts `cumulative[at + j + 1] - cumulative[at + j]` of an entry at bin i into bin
-    i + first + j, for 0 <= j < length, with `at = start[side, tier]`; sides are 0 long, 1 short.
+    The kernel of (side, tier) puts `density[at + j]` of an entry at bin i into bin i + first + j, for 0 <= j < length, with
+    `at = start[side, tier]`; `cumulative[at + j]` is the sum of what lies before j. Sides are 0 long, 1 short.
     """
 
+    density: Floats
     cumulative: Floats
     start: Ints
     first: Ints
@@ -65,6 +67,7 @@ def tier_kernels(instrument: Instrument, ts: int, per_octave: int, spread: float
     total = sum(share for share, _, _ in classes)
     valuation = Valuation.MARK if rule is None else rule.valuation
     pieces: list[Floats] = []
+    sums: list[Floats] = []
     start, first, length = (np.zeros((2, TIERS), np.int64) for _ in range(3))
     at = 0
     for s, side in enumerate((PositionSide.LONG, PositionSide.SHORT)):
@@ -82,10 +85,11 @@ def tier_kernels(instrument: Instrument, ts: int, per_octave: int, spread: float
             first[s, k] = near if s else -(near + len(body) - 1)
             body = body if s else body[::-1]
             start[s, k], length[s, k] = at + PAD, len(body)
-            sums = np.cumsum(body) / body.sum()
-            pieces.append(np.concatenate([np.zeros(PAD + 1), sums[:-1], np.ones(PAD + 1)]))
+            weights = body / body.sum()
+            pieces.append(np.concatenate([np.zeros(PAD), weights, np.zeros(PAD + 2)]))
+            sums.append(np.concatenate([np.zeros(PAD + 1), np.cumsum(weights)[:-1], np.ones(PAD + 2)]))
             at += len(pieces[-1])
-    return Kernels(np.concatenate(pieces), start, first, length)
+    return Kernels(np.concatenate(pieces), np.concatenate(sums), start, first, length)
 
 
 def kernel_edges(instrument: Instrument) -> Ints:
@@ -93,7 +97,9 @@ def kernel_edges(instrument: Instrument) -> Ints:
     tables = tables_of(instrument)
     edges = {table.valid_from for table in tables} | {table.valid_to for table in tables}
     edges |= {rule.valid_from for rule in RULES if rule.venue == instrument.venue}
-    return np.array(sorted(edge for edge in edges if edge is not None), np.int64)
+    known = sorted(edge for edge in edges if edge is not None)
+    halves = [a + (b - a) // 2 for a, b in pairwise(known)]  # where the nearest table changes between two
+    return np.array(sorted([*known, *halves]), np.int64)
 
 
 def _check(instrument: Instrument, ladder: Floats, distance: Floats) -> None:

@@ -71,7 +71,9 @@ class LiquidationSweeps(Feature):
         longs = rows["side"] == PositionSide.LONG
         realised = np.where(longs, flows["liquidated_long"][bar], flows["liquidated_short"][bar])
         unknown = rows["flags"] & int(Flag.NO_LIQ | Flag.LIQ_HIGH) != 0
-        quantity_, notional = worth(rows["liquidation"], rows["price"], ContractKind(state["kind"]))
+        quantity_, notional = worth(
+            rows["liquidation"], np.sqrt(rows["price_low"] * rows["price_high"]), ContractKind(state["kind"])
+        )
         return Table.of(
             SWEEPS,
             quantity=quantity_,
