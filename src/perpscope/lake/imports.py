@@ -85,7 +85,7 @@ class ImportReport:
             line = f"{s.venue} {s.symbol} {s.stream} from {s.origin}: {s.rows} rows read, {s.added} new, {span}."
             details = {"duplicates dropped": s.duplicates, "revised": s.revised, "in time already covered": s.covered}
             line += "".join(f" {n} {what}." for what, n in details.items() if n)
-            line += f" {s.holes} holes." if s.holes else ""
+            line += f" {s.holes} hole{'' if s.holes == 1 else 's'}." if s.holes else ""
             lines.append(line + (" The rows were unordered and have been sorted." if s.unsorted else ""))
         lines += [f"Left out: {n} {why}." for why, n in self.left_out.items() if n]
         return lines + list(self.notes)
