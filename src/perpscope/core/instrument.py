@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from perpscope.core.errors import DataError, UserError
@@ -74,14 +75,14 @@ class Instrument:
     tier_tables: tuple[TierTable, ...] = field(default=(), repr=False)
 
     def tiers_at(self, ts: int) -> TierTable:
-        """The tier table in force at `ts`; never a guess from another date, symbol or venue.
+        """The tier table in force at `ts`, the latest where several cover it; never a guess from another date, symbol or venue.
 
         Raises:
             UserError: if no table covers the time.
         """
-        for table in self.tier_tables:
-            if table.covers(ts):
-                return table
+        covering = [table for table in self.tier_tables if table.covers(ts)]
+        if covering:
+            return max(covering, key=lambda table: -math.inf if table.valid_from is None else table.valid_from)
         raise UserError(
             f"No risk tiers of {self.venue} {self.symbol} are known for {format_ts(ts)}. "
             f"Import a table that covers this date with 'perpscope import risk-tiers'."
