@@ -13,7 +13,7 @@ START = datetime(2024, 8, 4, 14, tzinfo=UTC)
 
 def cluster(side: str, peak: float, usd: float, distance: float, supported: bool) -> doc.Cluster:
     return doc.Cluster(
-        id=7, side=side, low=peak - 50, high=peak + 50, peak=peak, usd=usd, usd_p10=None, usd_p90=None,
+        id=7, side=side, state="grown", low=peak - 50, high=peak + 50, peak=peak, usd=usd, usd_p10=None, usd_p90=None,
         distance_fraction=distance, distance_sigma=abs(distance) / 0.03, first_seen=EARLIER, age_s=7200, young_fraction=0.75,
         supported=supported, tiers=[doc.TierShare("10x", 0.6), doc.TierShare("25x", 0.4)],
     )  # fmt: skip

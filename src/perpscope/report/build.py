@@ -90,7 +90,7 @@ def build_report(source: Source, at: int, frame: str, lookback: int, progress: P
         rows=rows,
         params={key: node.fold.params for key, node in graph.nodes.items()},
         refused=refused,
-        holes=holes_of(bars, taken.gaps, window, length.name),
+        holes=holes_of(bars, taken.gaps, window, length),
     )
     titles = {key: node.fold.spec for key, node in sorted(graph.nodes.items())}
     tell("describing", 0, 1)
@@ -133,6 +133,8 @@ def _document(results: Results, origins: Mapping[str, Any], specs: Mapping[str, 
         made[name] = None if isinstance(section, str) else section
         if isinstance(section, str):
             absent[name] = section
+    if results.table("liquidation_clusters") is None:
+        absent["clusters"] = results.why("liquidation_clusters")
     setups = read_setups(results)
     if not setups:
         absent["setups"] = "No setup could run on this data."

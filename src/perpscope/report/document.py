@@ -105,10 +105,11 @@ class TierShare(Record, frozen=True):
 
 
 class Cluster(Record, frozen=True):
-    """A peak of estimated liquidations. Distances are from the mark, negative below it."""
+    """A peak of estimated liquidations. Distances are from the mark to the near edge, negative below, 0 inside."""
 
     id: int
     side: str
+    state: str
     low: float
     high: float
     peak: float

@@ -39,7 +39,7 @@ def scale_usd(open_interest_usd: float) -> float:
 
     Example:
         >>> scale_usd(4.0e9), scale_usd(6.3e9), scale_usd(1.1e9)
-        (30000000.0, 30000000.0, 10000000.0)
+        (30000000.0, 30000000.0, 3000000.0)
     """
     half_steps = round(2.0 * math.log10(max(open_interest_usd * _SHARE_OF_INTEREST, 1.0)))
     return float(10 ** (half_steps // 2) * (3 if half_steps % 2 else 1))

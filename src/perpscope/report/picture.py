@@ -21,6 +21,7 @@ from perpscope.report.document import Document
 from perpscope.report.heat import ahead, current, raster
 from perpscope.report.panes.candles import candle_frame, draw_candles
 from perpscope.report.panes.canvas import TimeAxis, dress, headroom
+from perpscope.report.panes.clusters import draw_names, draw_paths
 from perpscope.report.panes.cvd import draw_cvd
 from perpscope.report.panes.forced import draw_forced
 from perpscope.report.panes.funding import draw_funding
@@ -37,7 +38,7 @@ from perpscope.report.panes.structure import draw_breaks, draw_levels, draw_zone
 from perpscope.report.panes.volume import draw_delta, draw_volume
 from perpscope.report.results import Results, inside, ts_of
 
-WIDTH, HEIGHT, DPI = 1600, 2010, 100
+WIDTH, HEIGHT, DPI = 1600, 2020, 100
 LEFT, RIGHT = 76, 1046  # the columns of the time axis, pixels
 TAGS = 60  # where the tags of the price axis begin, right of it
 MAP_LEFT, MAP_RIGHT = 1254, 1478
@@ -47,14 +48,14 @@ LEGEND = (1254, 56, 1570, 98)
 
 PANES = (("volume", 110), ("delta", 120), ("cvd", 120), ("interest", 130), ("funding", 100), ("forced", 130))
 GAP = 12
-FOOT = 1922
+FOOT, NOTES = 1924, 2
 TAGGED = 30 * DAY  # in a longer window the ranges of a session are too narrow to be told apart
 KEY = (
     "Times are UTC. FVG fair value gap, iFVG inverse gap, OB order block, BB breaker block, BOS break of structure, CHoCH "
     "change of character, EQH/EQL equal highs/lows: drawn from the moment each was known.",
     "POC, VAH, VAL: point of control and value area of yesterday. H, L: high and low of the session's newest range.",
     "Heat: estimated dollars that would be closed by force if price went there, as known at the time; bright = opened within "
-    "about a day, grey = older, unsupported by our tests.",
+    "about a day, grey = older, unsupported by our tests. Dashed: peaks of clusters, to the x where price swept them.",
 )
 TITLES = {
     "volume": ("Volume", "{base}"),
@@ -139,6 +140,10 @@ def _price(figure: Figure, report: Report, time: TimeAxis, frame: Timeframe) -> 
         draw_legend(box(figure, *LEGEND), leverage.scale.high_usd)
         held = ahead(current(heat, results.at), leverage.mark)
     draw_map(side, held, price.mark or price.last)
+    clusters = results.table("liquidation_clusters")
+    if leverage is not None and clusters is not None:
+        draw_paths(axis, time, clusters, low, high)
+        draw_names(side, leverage, low, high, PRICE_BOTTOM - PRICE_TOP)
     draw_profile(
         profile, results.table("profile_bins"), results.window.start, results.window.end, low, high, results.instrument.base
     )
@@ -205,7 +210,10 @@ def _foot(figure: Figure, document: Document) -> None:
     """What the marks mean, and every warning that fits."""
     lines = [
         *((line, palette.MUTED) for line in KEY),
-        *((f"Note: {w}", palette.WARNING) for w in document.warnings[:2]),
+        *((f"Note: {w}", palette.WARNING) for w in document.warnings[:NOTES]),
     ]
+    if len(document.warnings) > NOTES:
+        more = len(document.warnings) - NOTES
+        lines[-1] = (f"{lines[-1][0]} ({more} more note{'s' * (more > 1)} in the report)", palette.WARNING)
     for k, (line, colour) in enumerate(lines):
         figure.text(16 / WIDTH, 1 - (FOOT + 17 * k) / HEIGHT, line, fontsize=9, color=colour, ha="left", va="top")

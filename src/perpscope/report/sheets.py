@@ -102,7 +102,7 @@ def _leverage(document: Document) -> Sheet:
     return Sheet(title, tuple(leverage_notes(leverage)), tuple(g for g in grids if g.rows))
 
 
-_CLUSTER = "USD|price|from|to|distance|sigma|age|support|leverage"
+_CLUSTER = "USD|price|from|to|distance|sigma|age|state|support|leverage"
 
 
 def leverage_notes(leverage: Leverage) -> list[str]:
@@ -136,6 +136,7 @@ def _cluster(c: Cluster, tick: float) -> tuple[str, ...]:
         signed_percent(c.distance_fraction),
         UNKNOWN if c.distance_sigma is None else f"{abs(c.distance_sigma):.1f}",
         lasting(c.age_s),
+        c.state,
         "supported" if c.supported else "unsupported",
         ", ".join(f"{t.leverage} {percent(t.share, 2)}" for t in c.tiers) or UNKNOWN,
     )

@@ -92,5 +92,5 @@ def _clear(axis: Any, bottom: Any, top: Any, low: float, scale: float) -> None:
     at = axis.get_yticks()
     labels = [t.get_text() for t in axis.get_yticklabels()]
     height = [math.log(p / low) * scale for p in at]
-    apart = [bool(np.all((y < bottom - 8.0) | (y > top + 8.0))) for y in height]
+    apart = [bool(np.all((y < bottom - 13.0) | (y > top + 13.0))) for y in height]
     axis.set_yticks(at, [label if free else "" for label, free in zip(labels, apart, strict=True)])

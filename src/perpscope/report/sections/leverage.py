@@ -5,17 +5,24 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from perpscope.core.table import Table
-from perpscope.core.time import parse_ts
+from perpscope.core.time import SECOND, parse_ts
 from perpscope.core.units import PositionSide
+from perpscope.features.liquidation.exposure import UNIT_COLUMNS
 from perpscope.features.liquidation.flags import Flag, flag_names
-from perpscope.features.liquidation.mix import PRIOR
+from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, checked_mix
 from perpscope.features.liquidation.worth import worth
-from perpscope.report.document import Cluster, Leverage, Mix, Price, Reach, Scale, Sweeps
+from perpscope.report.document import Cluster, Leverage, Mix, Price, Reach, Scale, Sweeps, TierShare
+from perpscope.report.episodes import Life, lives
 from perpscope.report.heat import ahead, current, scale_usd
 from perpscope.report.results import Results, exact, inside, last_row, number, when
 
+Floats = npt.NDArray[np.float64]
+
+CLUSTER_ENDINGS = frozenset({"swept", "dissolved", "expired"})
+_TIERS_SHOWN = 3
 _REACH = (0.01, 0.02, 0.05, 0.10, 0.20)
 BAND = 0.20
 """Side totals stop here: beyond, cells are stated only every few hours."""
@@ -31,7 +38,8 @@ def read_leverage(results: Results, price: Price) -> Leverage | str:
     if rows is None or ledger is None:
         return results.why("liquidation_heatmap", "it begins with the first open interest")
     mark = price.mark if price.mark is not None else price.last
-    held = _within(ahead(current(rows, results.at), mark), mark, BAND)
+    everything = ahead(current(rows, results.at), mark)
+    held = _within(everything, mark, BAND)
     interest = float(ledger["open_interest"])
     flags = int(ledger["flags"])
     return Leverage(
@@ -51,8 +59,8 @@ def read_leverage(results: Results, price: Price) -> Leverage | str:
         scale=Scale(mapping="sqrt", low_usd=0.0, high_usd=scale_usd(interest * mark)),
         bin_bps=number(1e4 * math.log(float(held["price_high"][0] / held["price_low"][0]))) if len(held) else None,
         reach=_reach(held, mark, price.daily_sigma_fraction),
-        above=_clusters(results, "short", mark, price),
-        below=_clusters(results, "long", mark, price),
+        above=_clusters(results, everything, mark, price.daily_sigma_fraction, PositionSide.SHORT),
+        below=_clusters(results, everything, mark, price.daily_sigma_fraction, PositionSide.LONG),
         sweeps=_sweeps(results),
     )
 
@@ -125,5 +133,50 @@ def _sweeps(results: Results) -> Sweeps | None:
     )
 
 
-def _clusters(results: Results, side: str, mark: float, price: Price) -> list[Cluster]:
-    return []
+def _clusters(results: Results, held: Table, mark: float, sigma: float | None, side: PositionSide) -> list[Cluster]:
+    """The live clusters of a side, nearest first; edges and identity are the feature's, dollars and ages the map's now."""
+    rows = results.table("liquidation_clusters")
+    if rows is None:
+        return []
+    found = [
+        _cluster(life, held[held["side"] == side], _pi(results), results.at, mark, sigma)
+        for life in lives(rows[rows["side"] == side], CLUSTER_ENDINGS)
+        if life.live
+    ]
+    return sorted(found, key=lambda c: (abs(c.distance_fraction), c.id))
+
+
+def _cluster(life: Life, held: Table, shares: Floats, at: int, mark: float, sigma: float | None) -> Cluster:
+    row = life.last
+    low, high = float(row["price_low"]), float(row["price_high"])
+    near = 1.0 if low <= mark <= high else (high if high < mark else low) / mark
+    middle = np.sqrt(held["price_low"] * held["price_high"])
+    mine = held[(middle >= low) & (middle <= high)]
+    young = _supported(mine)
+    weighed = np.array([row[name] or 0.0 for name in UNIT_COLUMNS]) * shares
+    total = float(weighed.sum())
+    largest = [k for k in np.argsort(-weighed, kind="stable")[:_TIERS_SHOWN].tolist() if total > 0 and weighed[k] > 0]
+    return Cluster(
+        id=life.id,
+        side=row["side"],
+        state=row["event"],
+        low=exact(low),
+        high=exact(high),
+        peak=exact(row["price_peak"]),
+        usd=exact(float(mine["notional"].sum())),
+        usd_p10=None,
+        usd_p90=None,
+        distance_fraction=exact(near - 1.0),
+        distance_sigma=number(abs(math.log(near)) / sigma) if sigma else None,
+        first_seen=when(row["first_ts"]),
+        age_s=(at - int(row["first_ts"])) // SECOND,
+        young_fraction=number(young),
+        supported=young is not None and young >= 0.5,
+        tiers=[TierShare(leverage=f"{LEVERAGES[k]:g}x", share=exact(weighed[k] / total)) for k in largest],
+    )
+
+
+def _pi(results: Results) -> Floats:
+    """The shares of leverage that the map was read with, at `LEVERAGES`."""
+    params = results.params.get(f"liquidation_exposure@{results.frame.name}")
+    return checked_mix(PRIOR if params is None else params.mix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from perpscope.report.document import Cluster, Document, Leverage
+from perpscope.report.document import Cluster, Document
 from perpscope.report.panes.canvas import compact, money, price_text
 from perpscope.report.results import ts_of
 from perpscope.report.words import lasting, percent, plain, signed, signed_percent
@@ -34,24 +34,17 @@ def _leverage(document: Document, tick: float) -> list[str]:
             f"Leverage (estimated): {money(near.longs_usd)} of longs would break within 5% below, "
             f"{money(near.shorts_usd)} of shorts within 5% above; skill {leverage.skill}."
         )
-    named = [_cluster(side, c, tick) for side, c in _largest(leverage)]
-    if named:
-        found.append("Largest clusters (estimated): " + "; ".join(named) + ".")
+    nearest = [_cluster(side, c[0], tick) for side, c in (("shorts", leverage.above), ("longs", leverage.below)) if c]
+    if nearest:
+        found.append("Nearest clusters (estimated): " + "; ".join(nearest) + ".")
     return found
-
-
-def _largest(leverage: Leverage) -> list[tuple[str, Cluster]]:
-    pairs = [("shorts", leverage.above), ("longs", leverage.below)]
-    return [(side, max(clusters, key=lambda c: c.usd)) for side, clusters in pairs if clusters]
 
 
 def _cluster(side: str, cluster: Cluster, tick: float) -> str:
     sigma = f", {abs(cluster.distance_sigma):.1f} daily sigma" if cluster.distance_sigma is not None else ""
-    age = "" if cluster.supported else ", older than a day and unsupported"
-    return (
-        f"{money(cluster.usd)} of {side} at {price_text(cluster.peak, tick)} "
-        f"({signed_percent(cluster.distance_fraction, 1)}{sigma}{age})"
-    )
+    age = "" if cluster.supported else ", mostly older than a day: unsupported"
+    place = f"{price_text(cluster.low, tick)}-{price_text(cluster.high, tick)}"
+    return f"{money(cluster.usd)} of {side} at {place} ({signed_percent(cluster.distance_fraction, 1)}{sigma}{age})"
 
 
 def _flow(document: Document) -> list[str]:
