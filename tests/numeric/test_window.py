@@ -16,7 +16,10 @@ from perpscope.numeric.window import (
     nearest_rank,
     push_moments,
     push_sorted,
+    push_top,
     quantile_state,
+    top_quantile,
+    top_state,
 )
 
 values = st.lists(
@@ -72,3 +75,13 @@ def test_week_and_month_begin_where_the_calendar_says(second: int) -> None:
     monday = int(midnight.timestamp()) * 1_000_000_000 - when.weekday() * DAY_NS
     assert floor_week(ts) == monday
     assert month_start(month_of(ts)) == int(midnight.replace(day=1).timestamp()) * 1_000_000_000
+
+
+@given(st.lists(st.integers(0, 15), min_size=1, max_size=120), st.integers(1, 40), st.sampled_from([0.5, 0.8, 0.9, 0.995, 1.0]))
+def test_the_window_that_keeps_only_its_top_has_the_same_quantile(stream: list[int], slots: int, q: float) -> None:
+    ring, top, counts = top_state(slots, q)
+    whole_ring, ordered, whole = quantile_state(slots)
+    for x in stream:
+        push_top(float(x), q, ring, top, counts)
+        push_sorted(float(x), whole_ring, ordered, whole)
+        assert top_quantile(top, counts) == nearest_rank(ordered, whole[1], q)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from perpscope.core.errors import unknown_name
 from perpscope.core.table import Array, Table
-from perpscope.market.profile import FAR, FIRST, HIGH, LOW, START, STEP, auto_step, cells_for, clear_cells
+from perpscope.market.profile import FAR, FIRST, HIGH, LOW, START, STEP, auto_step, cells_for, clear_cells, fill_cells
 from perpscope.numeric.jit import njit
 
 BUY, SELL, BUYS, SELLS = range(4)
@@ -85,7 +85,8 @@ def footprint_cells(
                     ints[STEP] = fixed if fixed > 0 else auto_step(price[i], tick_size, bps)
             k = np.int64(np.rint(price[i] / tick_size)) // ints[STEP]
             cells = cells_for(cells, ints, k, k)
-            i = _fill(ts, price, quantity, side, i, min(until, ints[_SINCE] + frame), tick_size, ints, cells)
+            end = min(until, ints[_SINCE] + frame)
+            i = fill_cells(ts, price, quantity, side, i, end, tick_size, True, ints, cells)
         if last:
             break
         if ints[_SINCE] == ref[b] and ints[LOW] <= ints[HIGH]:
@@ -106,30 +107,6 @@ def footprint_cells(
                     n += 1
         clear_cells(cells, ints)
     return cells, n, lines, values
-
-
-@njit
-def _fill(
-    ts: Array, price: Array, quantity: Array, side: Array, i: int, end: int, tick_size: float, ints: Array, cells: Array
-) -> int:
-    """Put in trades from position i on, up to `end` or to one whose bin has no place; returns where it stopped."""
-    step, first, width = ints[STEP], ints[FIRST], cells.shape[1]
-    low, high = ints[LOW], ints[HIGH]
-    edge, at = -FAR, 0  # lowest tick and place of the bin hit last: the next trade mostly hits it again
-    while i < ts.size and ts[i] < end:
-        tick = np.int64(np.rint(price[i] / tick_size))
-        if not edge <= tick < edge + step:
-            k = tick // step
-            if k < first or k >= first + width:
-                break
-            edge, at = k * step, k - first
-            low, high = min(low, k), max(high, k)
-        s = np.int64(side[i]) - 1
-        cells[s, at] += quantity[i]
-        cells[2 + s, at] += 1.0
-        i += 1
-    ints[LOW], ints[HIGH] = low, high
-    return i
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from perpscope.market.profile import (
     PRINTS,
     START,
     STEP,
-    add_print,
     auto_step,
+    cells_for,
     clear_cells,
+    fill_cells,
     point_of_control,
     spread_bar,
     value_area,
@@ -81,8 +82,8 @@ def fold_profile(
     series = np.empty((9, len(bars)))
     flags = np.empty((2, len(bars)), np.bool_)
     cells, ended, lines, volumes = _profile_kernel(
-        stamps, to_ticks(price, tick_size), quantity, side, has_trades,
-        bars["ref_ts"], bars["known_ts"], to_ticks(bars["open"], tick_size), to_ticks(bars["low"], tick_size),
+        stamps, price, quantity, side, has_trades,
+        bars["ref_ts"], bars["known_ts"], bars["open"], to_ticks(bars["low"], tick_size),
         to_ticks(bars["high"], tick_size), bars["volume"], bars["buy_volume"], bars["complete"],
         rules.period_ns, rules.step_ticks, rules.bin_bps, rules.fraction, rules.rows, rules.tie, rules.poc_tie,
         rules.min_bins, tick_size, want_bins, state["ints"], state["cells"], state["previous"], series, flags,
@@ -92,10 +93,10 @@ def fold_profile(
 
 
 @njit
-def _begin(cells: Array, ints: Array, start: int, period: int, tick: int, fixed: int, tick_size: float, bps: float) -> None:
+def _begin(cells: Array, ints: Array, start: int, period: int, price: float, fixed: int, tick_size: float, bps: float) -> None:
     clear_cells(cells, ints)
     ints[START], ints[END] = start, start + period
-    ints[STEP] = fixed if fixed > 0 else auto_step(tick * tick_size, tick_size, bps)
+    ints[STEP] = fixed if fixed > 0 else auto_step(price, tick_size, bps)
     ints[EXPECTED], ints[COMPLETE], ints[PRINTS] = start, 1, 0
 
 
@@ -130,7 +131,7 @@ def _list_bins(
 
 @njit
 def _profile_kernel(
-    ts: Array, ticks: Array, quantity: Array, side: Array, has_trades: bool,
+    ts: Array, price: Array, quantity: Array, side: Array, has_trades: bool,
     ref: Array, known: Array, opens: Array, lows: Array, highs: Array, volume: Array, buys: Array, whole: Array,
     period: int, fixed: int, bps: float, fraction: float, rows: int, tie: int, poc_tie: int,
     min_bins: int, tick_size: float, want_bins: bool, ints: Array, cells: Array, previous: Array, series: Array,
@@ -140,14 +141,17 @@ def _profile_kernel(
     lines, volumes, n, i = np.empty((64, 5), np.int64), np.empty((64, 2)), 0, 0
     for b in range(ref.size + 1):
         last = b == ref.size
-        while i < ts.size and (last or ts[i] < known[b]):
+        until = FAR if last else known[b]
+        while i < ts.size and ts[i] < until:
             if ts[i] >= ints[END]:
                 if want_bins:
                     n, lines, volumes = _list_bins(cells, ints, ts[i], 0, fraction, rows, tie, poc_tie, n, lines, volumes)
-                _begin(cells, ints, ts[i] // period * period, period, ticks[i], fixed, tick_size, bps)
-            cells = add_print(cells, ints, ticks[i], quantity[i], quantity[i] * (2 - side[i]))
-            ints[PRINTS] += 1
-            i += 1
+                _begin(cells, ints, ts[i] // period * period, period, price[i], fixed, tick_size, bps)
+            k = np.int64(np.rint(price[i] / tick_size)) // ints[STEP]
+            cells = cells_for(cells, ints, k, k)
+            j = fill_cells(ts, price, quantity, side, i, min(until, ints[END]), tick_size, False, ints, cells)
+            ints[PRINTS] += j - i
+            i = j
         if last:
             break
         if ref[b] >= ints[END]:

@@ -125,15 +125,35 @@ def cells_for(cells: Array, ints: Array, lowest: int, highest: int) -> Array:
 
 
 @njit
-def add_print(cells: Array, ints: Array, tick: int, quantity: float, buy: float) -> Array:
-    """Add one trade's volume; returns the cells, which may be new."""
-    k = tick // ints[STEP]
-    if k < ints[LOW] or k > ints[HIGH]:
-        cells = cells_for(cells, ints, k, k)
-        ints[LOW], ints[HIGH] = min(ints[LOW], k), max(ints[HIGH], k)
-    cells[0, k - ints[FIRST]] += quantity
-    cells[1, k - ints[FIRST]] += buy
-    return cells
+def fill_cells(
+    ts: Array, price: Array, quantity: Array, side: Array, i: int, end: int, tick_size: float, split: bool,
+    ints: Array, cells: Array,
+) -> int:  # fmt: skip
+    """Put in trades from position i on, up to `end` or to one whose bin has no place; returns where it stopped.
+
+    Rows of the cells: all volume and bought volume; or, with `split`, bought, sold, and the counts of both.
+    """
+    step, first, width = ints[STEP], ints[FIRST], cells.shape[1]
+    low, high = ints[LOW], ints[HIGH]
+    edge, at = -FAR, 0  # lowest tick and place of the bin hit last: the next trade mostly hits it again
+    while i < ts.size and ts[i] < end:
+        tick = np.int64(np.rint(price[i] / tick_size))
+        if not edge <= tick < edge + step:
+            k = tick // step
+            if k < first or k >= first + width:
+                break
+            edge, at = k * step, k - first
+            low, high = min(low, k), max(high, k)
+        s = np.int64(side[i])
+        if split:
+            cells[s - 1, at] += quantity[i]
+            cells[1 + s, at] += 1.0
+        else:
+            cells[0, at] += quantity[i]
+            cells[1, at] += quantity[i] * (2 - s)
+        i += 1
+    ints[LOW], ints[HIGH] = low, high
+    return i
 
 
 @njit

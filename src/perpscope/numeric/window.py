@@ -83,22 +83,22 @@ def push_sorted(value: float, ring: Floats, ordered: Floats, counts: npt.NDArray
     ring[at] = value
     counts[0] = (at + 1) % ring.size
     n = counts[1]
-    # the hole that the old value leaves, and then travels to where the new one belongs
     hole = n
     if old == old:
         hole = np.searchsorted(ordered[:n], old)
         n -= 1
-    if value != value:
-        for j in range(hole, n):
-            ordered[j] = ordered[j + 1]
+    # what lies between the hole of the old value and the place of the new one (or the end) moves by one
+    place = np.searchsorted(ordered[: counts[1]], value) if value == value else counts[1]
+    one = np.uint64(1)  # unsigned indices cannot be negative, so these loops compile to block moves
+    if place > hole:
+        place -= 1
+        for j in range(np.uint64(hole), np.uint64(place)):
+            ordered[j] = ordered[j + one]
     else:
-        while hole > 0 and ordered[hole - 1] > value:
-            ordered[hole] = ordered[hole - 1]
-            hole -= 1
-        while hole < n and ordered[hole + 1] < value:
-            ordered[hole] = ordered[hole + 1]
-            hole += 1
-        ordered[hole] = value
+        for j in range(np.uint64(hole - place)):
+            ordered[np.uint64(hole) - j] = ordered[np.uint64(hole) - j - one]
+    if value == value:
+        ordered[place] = value
         n += 1
     counts[1] = n
 
@@ -129,3 +129,58 @@ def mid_rank(value: float, ordered: Floats, count: int) -> float:
     less = np.searchsorted(ordered[:count], value)
     upto = np.searchsorted(ordered[:count], value, side="right")
     return (less + upto) / (2.0 * count)
+
+
+def top_state(slots: int, q: float) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """(ring, its largest values ascending, [position, count, held]) of an empty window for one high quantile."""
+    return np.full(slots, np.nan), np.empty(int(slots - np.ceil(q * slots - 1e-9)) + 2), np.zeros(3, np.int64)
+
+
+@njit
+def push_top(value: float, q: float, ring: Floats, top: Floats, counts: npt.NDArray[np.int64]) -> None:
+    """Put a value into a window of which only `top_quantile` is asked: cheap for q near 1 and large windows.
+
+    Only the values from the quantile up are kept in order. They are picked from the ring again when one of them
+    leaves, which for q = 0.995 is once in two hundred times.
+    """
+    at = counts[0]
+    old = ring[at]
+    ring[at] = value
+    counts[0] = (at + 1) % ring.size
+    counts[1] += 0 if old == old else 1
+    n = counts[1]
+    wanted = n - max(0, int(np.ceil(q * n - 1e-9)) - 1)
+    if counts[2] != wanted or counts[2] == 0 or old >= top[0]:
+        counts[2] = 0
+        for x in ring[: max(n, at + 1)]:
+            if x == x:
+                _keep_largest(x, wanted, top, counts)
+    elif value > top[0]:
+        _keep_largest(value, wanted, top, counts)
+
+
+@njit
+def _keep_largest(value: float, wanted: int, top: Floats, counts: npt.NDArray[np.int64]) -> None:
+    """Insert into the ascending `top[:held]`, dropping the smallest once it is full."""
+    held = counts[2]
+    if held == wanted:
+        if value <= top[0]:
+            return
+        k = 0
+        while k + 1 < held and top[k + 1] < value:
+            top[k] = top[k + 1]
+            k += 1
+        top[k] = value
+        return
+    k = held
+    while k > 0 and top[k - 1] > value:
+        top[k] = top[k - 1]
+        k -= 1
+    top[k] = value
+    counts[2] = held + 1
+
+
+@njit
+def top_quantile(top: Floats, counts: npt.NDArray[np.int64]) -> float:
+    """The nearest-rank quantile of a `push_top` window, as `nearest_rank` of the whole would be; NaN when empty."""
+    return top[0] if counts[2] > 0 else np.nan

@@ -14,7 +14,7 @@ from perpscope.core.units import AggressorSide
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.structure import at_least, one_of
 from perpscope.numeric.jit import njit
-from perpscope.numeric.window import nearest_rank, push_sorted, quantile_state
+from perpscope.numeric.window import push_top, top_quantile, top_state
 
 LARGE_TRADES = row_schema(
     "large_trades",
@@ -66,8 +66,8 @@ class LargeTrades(Feature):
     )
 
     def start(self, instrument: Instrument) -> State:
-        ring, ordered, counts = quantile_state(self.params.window)
-        return {"ring": ring, "ordered": ordered, "counts": counts}
+        ring, top, counts = top_state(self.params.window, self.params.quantile)
+        return {"ring": ring, "top": top, "counts": counts}
 
     def fold(self, state: State, batch: Batch) -> Table:
         orders, gaps, p = batch["orders"], batch["gap"], self.params
@@ -76,7 +76,7 @@ class LargeTrades(Feature):
         thresholds, rows = np.empty(len(orders)), np.empty(len(orders), np.int64)
         n = _large_kernel(
             orders["ref_ts"], orders["quantity"] * price_of, ends, p.quantile, p.n_min,
-            state["ring"], state["ordered"], state["counts"], thresholds, rows,
+            state["ring"], state["top"], state["counts"], thresholds, rows,
         )  # fmt: skip
         if not n:
             return LARGE_TRADES.empty()
@@ -89,20 +89,20 @@ class LargeTrades(Feature):
 @njit
 def _large_kernel(
     ref: Array, measure: Array, gap_ends: Array, quantile: float, n_min: int,
-    ring: Array, ordered: Array, counts: Array, thresholds: Array, rows: Array,
+    ring: Array, top: Array, counts: Array, thresholds: Array, rows: Array,
 ) -> int:  # fmt: skip
     n, g = 0, 0
     for i in range(ref.size + 1):
         while g < gap_ends.size and (i == ref.size or gap_ends[g] <= ref[i]):
-            counts[0] = counts[1] = 0
+            counts[0] = counts[1] = counts[2] = 0
             ring[:] = np.nan
             g += 1
         if i == ref.size:
             return n
         if counts[1] >= n_min:
-            bound = nearest_rank(ordered, counts[1], quantile)
+            bound = top_quantile(top, counts)
             if measure[i] >= bound:
                 thresholds[n], rows[n] = bound, i
                 n += 1
-        push_sorted(measure[i], ring, ordered, counts)
+        push_top(measure[i], quantile, ring, top, counts)
     return n
