@@ -92,8 +92,9 @@ def least_squares(x: Array, y: Array, n: int, through_origin: bool) -> tuple[flo
     mean_x, mean_y = 0.0, 0.0
     if not through_origin:
         for k in range(n):
-            mean_x += x[k] / n
-            mean_y += y[k] / n
+            mean_x += x[k]
+            mean_y += y[k]
+        mean_x, mean_y = mean_x / n, mean_y / n
     xx, xy = 0.0, 0.0
     for k in range(n):
         xx += (x[k] - mean_x) * (x[k] - mean_x)
