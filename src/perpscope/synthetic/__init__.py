@@ -5,5 +5,6 @@ Never evidence about markets: what it shows was put into it.
 
 from perpscope.synthetic.config import Config
 from perpscope.synthetic.market import SyntheticMarket, simulate
+from perpscope.synthetic.worlds import WORLDS, world
 
-__all__ = ["Config", "SyntheticMarket", "simulate"]
+__all__ = ["WORLDS", "Config", "SyntheticMarket", "simulate", "world"]

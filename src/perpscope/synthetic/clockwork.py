@@ -1,7 +1,7 @@
 """One second of the market after the other.
 
-At each full second: the outside price moves, the mark is published, what it broke is liquidated and what it stopped
-is sent; funding and open interest if due; wishes and expiries that fall due; arbitrage, then the makers, then the
+At each full second: open interest if due; the outside price moves and the mark is published; funding if due; what the
+mark broke is liquidated and what it stopped is sent; wishes and expiries that fall due; arbitrage, then the makers, then the
 orders of that second at random times.
 """
 
@@ -13,12 +13,14 @@ from perpscope.contract import kernels as contract
 from perpscope.core.time import NULL_TS
 from perpscope.numeric.jit import njit
 from perpscope.synthetic.buckets import unlink
-from perpscope.synthetic.chance import waiting_time
-from perpscope.synthetic.liquidator import fire, unwind
+from perpscope.synthetic.chance import uniform, waiting_time
+from perpscope.synthetic.depth import note_depth
+from perpscope.synthetic.liquidator import strike_at_random, unwind
 from perpscope.synthetic.makers import quote
-from perpscope.synthetic.orderbook import NO_ASK, NO_BID
+from perpscope.synthetic.orderbook import NO_ASK, NO_BID, trim
+from perpscope.synthetic.positions import set_levels, write_position
 from perpscope.synthetic.records import (
-    ACCOUNTS,
+    BINS,
     BLOCK,
     NORMALS,
     RESERVE,
@@ -29,11 +31,12 @@ from perpscope.synthetic.records import (
     MarginMode,
     World,
 )
-from perpscope.synthetic.settlement import set_levels, write_position
-from perpscope.synthetic.traders import arbitrage, arrival, order_expired, patience_ended
+from perpscope.synthetic.traders import arbitrage, collector, order_expired, patience_ended, retail_entry, unlevered
+from perpscope.synthetic.triggers import fire
 
 _SECOND = 1_000_000_000
 _ISOLATED = int(MarginMode.ISOLATED)
+_CROSS = int(MarginMode.CROSS)
 
 
 @njit
@@ -64,18 +67,27 @@ def second(w: World) -> None:
     if s == 0:
         for k in range(m.makers):
             quote(w, k)
-    publish(w)
     if s % p.interest_seconds == 0:
         w.interest[m.interests] = m.open_interest
         m.interests += 1
+    if s % 60 == 0:
+        trim(w)
+        if p.magnet != 0.0:
+            m.attraction = attraction(w)
+    previous = m.mark
+    publish(w)
     if s % p.funding_seconds == 0 and s > 0:
         pay_funding(w)
+    strike_at_random(w, previous)
+    fire(w, previous)
     expire(w)
     unwind(w)
     arbitrage(w)
     # each second another maker is first
     for n in range(m.makers):
         quote(w, (n + s) % m.makers)
+    if p.depth_from <= s < p.depth_until:
+        note_depth(w)
     end = (s + 1) * _SECOND
     pause = _SECOND / (p.arrivals_per_second * w.activity[s % BLOCK])
     m.now += int(waiting_time(w, pause))
@@ -86,28 +98,46 @@ def second(w: World) -> None:
 
 
 @njit
+def arrival(w: World) -> None:
+    """One participant acts."""
+    p = w.params
+    u = uniform(w)
+    if u < p.until_retail:
+        retail_entry(w)
+    elif u < p.until_noise:
+        unlevered(w, p.first_noise, p.count_noise, 0.0, p.noise_lots, p.noise_capacity)
+    elif u < p.until_momentum:
+        unlevered(w, p.first_momentum, p.count_momentum, p.momentum_strength, p.noise_lots, p.noise_capacity)
+    elif u < p.until_reverter:
+        unlevered(w, p.first_reverter, p.count_reverter, -p.momentum_strength, p.noise_lots, p.noise_capacity)
+    elif u < p.until_collector:
+        collector(w)
+    else:
+        unlevered(w, p.first_holder, p.count_holder, 0.0, p.holder_lots, p.holder_capacity)
+
+
+@njit
 def publish(w: World) -> None:
-    """Index, mid and mark of this second, and what the mark sets off."""
+    """Index, mid and mark of this second."""
     m, p = w.market, w.params
     s = m.second
     if m.best_bid != NO_BID and m.best_ask != NO_ASK:
         m.mid = 0.5 * (m.best_bid + m.best_ask)
-    m.pressure += p.follow * math.log(m.mid / m.index) - p.revert * m.pressure
-    m.outside *= math.exp(w.moves[s % BLOCK])
+    m.pressure += p.follow * (math.log(m.mid / m.index) - p.basis) - p.revert * m.pressure
+    m.outside *= math.exp(w.moves[s % BLOCK] + p.magnet * m.attraction * w.stress[s % BLOCK] ** 2)
     m.index = m.outside * math.exp(m.pressure)
     gap = m.mid - m.index
     m.premium += p.mark_speed * (gap - m.premium)
+    m.premium_slow += p.premium_slow_speed * (gap - m.premium_slow)
     m.premium_sum += gap / m.index
     m.premium_count += 1
     price = math.log(m.mid)
     m.trend_fast += p.trend_fast_speed * (price - m.trend_fast)
     m.trend_slow += p.trend_slow_speed * (price - m.trend_slow)
-    previous = m.mark
     # the mark is published, and acts, with a tenth of a tick
     m.mark = round(10.0 * (m.index + m.premium)) / 10.0
     w.marks[s % BLOCK] = m.mark
     w.indices[s % BLOCK] = m.index
-    fire(w, previous)
 
 
 @njit
@@ -139,9 +169,9 @@ def pay_funding(w: World) -> None:
     premium = m.premium_sum / m.premium_count
     m.premium_sum, m.premium_count = 0.0, 0
     rate = premium + min(max(p.interest_rate - premium, -p.funding_clamp), p.funding_clamp)
-    rate = min(max(rate, -p.funding_cap), p.funding_cap)
+    rate = round(min(max(rate, -p.funding_cap), p.funding_cap) * 1e8) / 1e8
     to_longs, to_shorts = 0, 0
-    for i in range(ACCOUNTS):
+    for i in range(m.room):
         a = w.accounts[i]
         if a.group == 0 or a.quantity == 0:
             continue
@@ -156,6 +186,8 @@ def pay_funding(w: World) -> None:
             set_levels(w, i)
         else:
             a.wallet += received
+            if a.mode == _CROSS:
+                set_levels(w, i)
     w.accounts[p.first_insurance].wallet -= to_longs + to_shorts
     w.funding[m.fundings] = rate
     w.funding_flows[m.fundings, 0] = to_longs
@@ -164,9 +196,32 @@ def pay_funding(w: World) -> None:
 
 
 @njit
+def attraction(w: World) -> float:
+    """(shorts that break within reach above - longs that break within reach below) over their sum; 0 without any."""
+    m, width = w.market, w.params.bin_ticks
+    reach = w.params.magnet_reach
+    up, down = 0.0, 0.0
+    for bucket in range(int(m.mark / width), min(int(m.mark * (1.0 + reach) / width) + 1, BINS)):
+        i = w.above.head[bucket]
+        while i >= 0:
+            a = w.accounts[i]
+            if a.quantity < 0 and a.liquidation_tick <= m.mark * (1.0 + reach):
+                up -= a.quantity
+            i = w.above.next[i]
+    for bucket in range(int(m.mark * (1.0 - reach) / width), min(int(m.mark / width) + 1, BINS)):
+        i = w.below.head[bucket]
+        while i >= 0:
+            a = w.accounts[i]
+            if a.quantity > 0 and a.liquidation_tick >= m.mark * (1.0 - reach):
+                down += a.quantity
+            i = w.below.next[i]
+    return (up - down) / (up + down) if up + down > 0.0 else 0.0
+
+
+@njit
 def still_open(world: Array) -> None:
     """At the end: write the positions that are still held, without a closing time."""
     w = world[0]
-    for i in range(ACCOUNTS):
+    for i in range(w.market.room):
         if w.accounts[i].position >= 0:
             write_position(w, i, NULL_TS)

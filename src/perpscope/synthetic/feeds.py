@@ -19,23 +19,36 @@ from perpscope.core.events import (
 from perpscope.core.table import Table
 from perpscope.core.time import MINUTE, NULL_TS, SECOND
 from perpscope.core.units import AggressorSide, PositionSide
+from perpscope.synthetic.depth import book_deltas
 from perpscope.synthetic.records import Transfer
 from perpscope.synthetic.simulation import Recording
 
 
 def published(recording: Recording) -> dict[str, Table]:
-    """All streams: trade, mark_price, mark_bars@1m, open_interest, funding, liquidation, liquidation_totals@5m, gap."""
+    """All streams: trade, mark_price, mark_bars@1m, open_interest, funding, liquidation, liquidation_totals@5m, gap;
+    and book_delta where depth was recorded. Made as `config.publication` says, before its faults.
+    """
+    shown = recording.config.publication
     forced = liquidations(recording)
-    return {
+    feed = LiquidationFeed.COMPLETE
+    if shown.one_per_second:
+        forced, feed = one_per_second(forced), LiquidationFeed.TOTALS_CENSORED
+    tables = {
         "trade": trades(recording),
         "mark_price": mark_prices(recording),
         "mark_bars@1m": mark_bars(recording),
         "open_interest": open_interest(recording),
         "funding": funding(recording),
         "liquidation": forced,
-        "liquidation_totals@5m": liquidation_totals(recording, forced, 5 * MINUTE),
+        "liquidation_totals@5m": liquidation_totals(recording, forced, 5 * MINUTE, feed),
         "gap": GAP.empty(),
     }
+    if shown.depth_levels > 0:
+        instrument = recording.instrument
+        tables["book_delta"] = book_deltas(
+            recording.depth_rows, recording.config.start, instrument.tick_size, instrument.lot_size
+        )
+    return tables
 
 
 def trades(recording: Recording) -> Table:
@@ -86,17 +99,29 @@ def mark_bars(recording: Recording) -> Table:
 
 
 def open_interest(recording: Recording) -> Table:
-    """The open interest on its publication grid, as it stood at the stamp."""
-    config = recording.config
-    step = config.venue.interest_seconds
-    at = np.arange(len(recording.interest)) * step
-    quantity = np.round(recording.interest * recording.instrument.lot_size, 9)
+    """The open interest on its publication grid, in the unit, sides and lag of the publication.
+
+    Definition: the figure is what stood just before the stamp minus the lag. Unit "base": quantity and its notional
+    at mark. "usd": only the notional, the quantity is absent. "usd_as_base": the fault of taking the one for the
+    other. Two sides: longs plus shorts, again a fault of whoever does not halve it.
+    """
+    config, shown = recording.config, recording.config.publication
+    at = np.arange(len(recording.interest)) * config.venue.interest_seconds
+    rows = recording.fills
+    if shown.interest_lag_seconds:
+        seen = np.searchsorted(rows.ts, np.maximum(at - shown.interest_lag_seconds, 0) * SECOND, side="right") - 1
+        lots = rows.open_interest[seen]
+    else:
+        lots = recording.interest
+    quantity = np.round(lots * recording.instrument.lot_size, 9) * shown.interest_sides
+    notional = quantity * np.round(recording.marks[at] * recording.instrument.tick_size, 6)
+    figure = {"base": quantity, "usd": np.full(len(at), np.nan), "usd_as_base": notional}[shown.interest_unit]
     return Table.of(
         OPEN_INTEREST,
         exchange_ts=config.start + at * SECOND,
         receive_ts=np.full(len(at), NULL_TS),
-        open_interest=quantity,
-        open_interest_notional=quantity * np.round(recording.marks[at] * recording.instrument.tick_size, 6),
+        open_interest=figure,
+        open_interest_notional=np.full(len(at), np.nan) if shown.interest_unit == "usd_as_base" else notional,
     )
 
 

@@ -24,7 +24,7 @@ def lean(w: World, k: int) -> None:
     maker.refreshed = m.second
     account = w.accounts[maker.account]
     held = account.quantity - account.home
-    maker.skew = -p.skew_per_lot * maker.inventory - p.carry_per_lot * held
+    maker.skew = p.basis - p.skew_per_lot * maker.inventory - p.carry_per_lot * held
 
 
 @njit

@@ -9,6 +9,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import MINUTE
 from perpscope.synthetic.config import Config
+from perpscope.synthetic.faults import with_faults
 from perpscope.synthetic.feeds import liquidation_totals, one_per_second, published
 from perpscope.synthetic.simulation import Recording, record
 from perpscope.synthetic.truth import Truth
@@ -54,4 +55,5 @@ def simulate(config: Config | None = None) -> SyntheticMarket:
     """
     settings = Config() if config is None else config
     recording = record(settings)
-    return SyntheticMarket(settings, recording.instrument, published(recording), Truth(recording), recording)
+    tables = with_faults(published(recording), settings)
+    return SyntheticMarket(settings, recording.instrument, tables, Truth(recording), recording)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from perpscope.numeric.jit import njit
 from perpscope.synthetic.buckets import link, unlink
 from perpscope.synthetic.orderbook import NO_ASK, NO_BID, place, remove
+from perpscope.synthetic.positions import after_fill
 from perpscope.synthetic.records import RING, WHEEL, Exit, Group, Transfer, World
-from perpscope.synthetic.settlement import after_fill, transfer
+from perpscope.synthetic.settlement import transfer
 
 _MAKER = int(Group.MAKER)
 _TRADE = int(Transfer.TRADE)

@@ -7,7 +7,7 @@ so far behind that its place in the ring is needed again.
 from __future__ import annotations
 
 from perpscope.numeric.jit import njit
-from perpscope.synthetic.records import RING, World
+from perpscope.synthetic.records import ORDERS, RING, World
 
 NO_BID = -(2**60)
 NO_ASK = 2**60
@@ -18,6 +18,9 @@ def place(w: World, side: int, tick: int, lots: int, account: int) -> int:
     """Rest an order that does not cross (the caller sees to that). Returns its number."""
     m = w.market
     number = m.free_order
+    if number >= ORDERS - 1:
+        m.ended = -7
+        return number
     order = w.orders[number]
     m.free_order = order.next
     mask = RING - 1
@@ -81,3 +84,24 @@ def remove(w: World, number: int) -> None:
     order.side = 0
     order.next = m.free_order
     m.free_order = number
+
+
+@njit
+def trim(w: World) -> None:
+    """Cancel what the market has left more than a third of the ring behind, before its place is needed again."""
+    m = w.market
+    for number in range(ORDERS):
+        order = w.orders[number]
+        if order.side != 0 and abs(order.tick - m.mid) > RING // 3:
+            account, rung, row = order.account, order.rung, 0 if order.side > 0 else 1
+            remove(w, number)
+            if rung >= 0:
+                w.rungs[account - 1, row, rung] = -1
+            else:
+                drop(w, account)
+
+
+@njit
+def drop(w: World, account: int) -> None:
+    """The account's order is gone; its timer finds out."""
+    w.accounts[account].order = -1

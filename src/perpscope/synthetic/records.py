@@ -52,7 +52,6 @@ class Exit(IntEnum):
     TARGET = 4
     LIQUIDATION = 5
     DELEVERAGING = 6
-    DISPLACED = 7
 
 
 class MarginMode(IntEnum):
@@ -73,18 +72,22 @@ ACCOUNT = _record(
     ("liquidation_tick", "f8"),  # NaN where nothing liquidates
     ("stop_tick", "f8"),
     ("target_tick", "f8"),
+    ("top_up_tick", "f8"),
     ("leverage", "f8"),  # as set by the trader; NaN where unlevered
     ("stop_fraction", "f8"),  # stop at this share of the way to liquidation; NaN without a stop
     ("target_fraction", "f8"),  # target at this multiple of that way; NaN without a target
+    ("top_ups", "i8"),  # how often the trader will still add margin
     ("home", "i8"),  # signed lots an unlevered account returns to
     ("holding", "i8"),  # seconds from the first fill to the wish to leave
     ("holding_due", "i8"),  # the second of that wish
     ("order_due", "i8"),  # the second in which the resting order expires
+    ("deposited", "i8"),  # money brought for this position, additions included
     ("opened_ts", "i8"),
     ("opened_lots", "i8"),
     ("opened_value", "i8"),
     ("closed_lots", "i8"),
     ("closed_value", "i8"),
+    ("effective", "f8"),  # entry value over the money behind it, at the last opening
     ("planned_stop", "f8"),
     ("planned_target", "f8"),
     ("position", "i8"),  # its number; -1 before the first fill
@@ -103,7 +106,9 @@ POSITION = _record(
     ("opened_value", "i8"),
     ("closed_lots", "i8"),
     ("closed_value", "i8"),
+    ("deposited", "i8"),
     ("leverage", "f8"),
+    ("effective", "f8"),
     ("stop_tick", "f8"),
     ("target_tick", "f8"),
     ("position", "i4"),
@@ -159,6 +164,8 @@ LIQUIDATION = _record(
     ("side", "i1"),
 )
 
+DEPTH = _record(("second", "i4"), ("tick", "i4"), ("lots", "i4"), ("side", "i1"))
+
 MARKET = _record(
     ("second", "i8"),  # whole seconds since the start
     ("now", "i8"),  # ns since the start
@@ -168,6 +175,7 @@ MARKET = _record(
     ("asks", "i8"),
     ("free_order", "i8"),
     ("free_account", "i8"),
+    ("room", "i8"),  # accounts below this number have been used
     ("opened", "i8"),  # positions ever opened
     ("open_interest", "i8"),
     ("fees", "i8"),
@@ -178,6 +186,8 @@ MARKET = _record(
     ("mid", "f8"),
     ("mark", "f8"),
     ("premium", "f8"),  # EMA of mid - index, ticks
+    ("premium_slow", "f8"),
+    ("attraction", "f8"),  # -1 .. 1, where the next liquidations are
     ("premium_sum", "f8"),
     ("premium_count", "i8"),
     ("trend_fast", "f8"),  # EMAs of log mid
@@ -193,13 +203,14 @@ MARKET = _record(
     ("makers", "i8"),  # how many there are
     ("leverages", "i8"),
     ("tiers", "i8"),
+    ("depth_rows", "i8"),
     ("ended", "i8"),
 )
 
 
-ACCOUNTS = 2**17
-ORDERS = 2**16
-RING = 2**18  # ticks in the book's ring
+ACCOUNTS = 2**18
+ORDERS = 2**13
+RING = 2**19  # ticks in the book's ring
 BINS = 2**14  # price bins of the triggers
 WHEEL = 2**14  # seconds of the timers
 BLOCK = 14_400  # seconds simulated between two refills of the buffers
@@ -207,6 +218,7 @@ RESERVE = 20_000  # rows and random numbers one second may need
 UNIFORMS = 250_000
 NORMALS = 60_000
 ROWS = 400_000
+DEPTH_ROWS = 2**22  # rows of resting depth that one block may record
 MAX_MAKERS = 6
 RUNGS = 8
 MAX_LEVERAGES = 16
@@ -240,7 +252,7 @@ def world_record(params: np.dtype[Any]) -> np.dtype[Any]:
             ("order_timer", LISTS),
             ("holding_timer", LISTS),
             ("leverages", "f8", (MAX_LEVERAGES,)),
-            ("leverage_cdf", "f8", (MAX_LEVERAGES,)),
+            ("leverage_cdf", "f8", (2, MAX_LEVERAGES)),  # before and after the mix changes
             ("tier_cap", "f8", (MAX_TIERS,)),
             ("tier_rate", "f8", (MAX_TIERS,)),
             ("tier_amount", "f8", (MAX_TIERS,)),
@@ -251,6 +263,7 @@ def world_record(params: np.dtype[Any]) -> np.dtype[Any]:
             ("moves", "f8", (BLOCK,)),  # log change of the outside price, per second
             ("activity", "f8", (BLOCK,)),  # arrivals relative to their mean
             ("stress", "f8", (BLOCK,)),  # volatility relative to its mean
+            ("mood", "f8", (BLOCK,)),  # what retail leans to, -1 .. 1
             # one block of output
             ("marks", "f8", (BLOCK,)),
             ("indices", "f8", (BLOCK,)),
@@ -261,6 +274,7 @@ def world_record(params: np.dtype[Any]) -> np.dtype[Any]:
             ("levels", LEVEL, (ROWS,)),
             ("liquidations", LIQUIDATION, (ROWS,)),
             ("positions", POSITION, (ROWS,)),
+            ("depth_rows", DEPTH, (DEPTH_ROWS,)),
         ],
         align=True,
     )

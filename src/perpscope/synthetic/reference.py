@@ -23,11 +23,12 @@ _JUMP_SECONDS = 45
 
 
 class Reference(NamedTuple):
-    """Per second: log change of the outside price, volatility and activity relative to their means."""
+    """Per second: log change of the outside price, volatility and activity relative to their means, mood (-1 .. 1)."""
 
     moves: Floats
     stress: Floats
     activity: Floats
+    mood: Floats
 
 
 def reference_path(config: Config, rng: np.random.Generator) -> Reference:
@@ -51,14 +52,24 @@ def reference_path(config: Config, rng: np.random.Generator) -> Reference:
     own = ornstein_uhlenbeck(rng.standard_normal(minutes), out.activity_hours * 60.0) * out.activity_spread
     log_activity = out.activity_slope * (fast + slow + shape) + own + 0.3 * echo
     log_activity -= 0.5 * (out.activity_slope**2 * spread + out.activity_spread**2)
-    stress = _by_second(np.exp(log_stress), config.seconds)
-    activity = _by_second(np.exp(np.clip(log_activity, -4.0, 3.0)), config.seconds)
-    moves = rng.standard_normal(config.seconds) * stress * (out.volatility / np.sqrt(_YEAR_SECONDS))
+    mood = np.tanh(ornstein_uhlenbeck(rng.standard_normal(minutes), out.mood_hours * 60.0))
+    stress = by_second(np.exp(log_stress), config.seconds)
+    activity = by_second(np.exp(np.clip(log_activity, -4.0, 3.0)), config.seconds)
+    noise = rng.standard_normal(config.seconds)
+    planned = np.zeros(config.seconds)
     for minute in np.flatnonzero(jumped):
-        first = minute * _MINUTE
-        stretch = moves[first : first + _JUMP_SECONDS]
+        stretch = planned[minute * _MINUTE : minute * _MINUTE + _JUMP_SECONDS]
         stretch += sizes[minute] / _JUMP_SECONDS
-    return Reference(moves, np.clip(stress, 0.3, 6.0), activity)
+    for episode in out.episodes:
+        first, length = round(episode.day * 86_400), max(1, round(episode.minutes * 60.0))
+        planned[first : first + length] += episode.log_move / length
+        # afterwards the unrest fades within hours
+        after = np.maximum(np.arange(config.seconds) - first - length, 0.0)
+        unrest = 1.0 + (episode.stress - 1.0) * np.exp(-after / (2.0 * 3600.0)) * (np.arange(config.seconds) >= first)
+        stress, activity = stress * unrest, activity * unrest
+    stress, activity = np.clip(stress, 0.3, 8.0), np.clip(activity, 0.02, 30.0)
+    moves = noise * stress * (out.volatility / np.sqrt(_YEAR_SECONDS)) + planned
+    return Reference(moves, stress, activity, by_second(mood, config.seconds))
 
 
 def ornstein_uhlenbeck(noise: Floats, half_life: float) -> Floats:
@@ -75,7 +86,8 @@ def fading(kicks: Floats, half_life: float) -> Floats:
     return out
 
 
-def _by_second(by_minute: Floats, seconds: int) -> Floats:
+def by_second(by_minute: Floats, seconds: int) -> Floats:
+    """Values at full minutes, joined by straight lines."""
     return np.interp(np.arange(seconds) / _MINUTE, np.arange(len(by_minute)), by_minute)
 
 

@@ -6,8 +6,7 @@ block or a buffer runs low, so the result does not depend on the size of either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from perpscope.synthetic.clockwork import run, still_open
 from perpscope.synthetic.config import Config, synthetic_instrument
 from perpscope.synthetic.founding import found
 from perpscope.synthetic.orderbook import NO_ASK, NO_BID
+from perpscope.synthetic.parameters import parameters, population
 from perpscope.synthetic.records import (
     BLOCK,
     MAX_MAKERS,
@@ -26,13 +26,12 @@ from perpscope.synthetic.records import (
     RUNGS,
     UNIFORMS,
     Array,
-    Group,
     world_record,
 )
 from perpscope.synthetic.reference import Reference, reference_path
 
-_BIN = 0.0004  # width of a trigger bin, as a fraction of the first price
-_STREAMS = ("fills", "levels", "liquidations", "positions")
+_STREAMS = ("fills", "levels", "liquidations", "positions", "depth_rows")
+_SERIES = ("marks", "indices", "interest", "funding", "funding_flows")
 _SERIES = ("marks", "indices", "interest", "funding", "funding_flows")
 
 _ENDED = {
@@ -40,6 +39,8 @@ _ENDED = {
     -2: "more positions than the table holds",
     -3: "more changes of liquidation prices in one second than the buffer holds",
     -4: "more liquidations in one second than the buffer holds",
+    -6: "more rows of resting depth than the buffer holds; record a shorter window or fewer levels",
+    -7: "more resting orders than the book holds",
     -5: "more leveraged traders at once than there is room for",
 }
 
@@ -54,6 +55,7 @@ class Recording:
     levels: Array
     liquidations: Array
     positions: Array
+    depth_rows: Array
     accounts: Array
     market: Array
     marks: Array
@@ -74,9 +76,7 @@ def record(config: Config) -> Recording:
     reference = reference_path(config, rng)
     world = _build(config, instrument, rng)
     market = world[0].market
-    parts: dict[str, list[Array]] = {
-        name: [] for name in (*_STREAMS, "marks", "indices", "interest", "funding", "funding_flows")
-    }
+    parts: dict[str, list[Array]] = {name: [] for name in (*_STREAMS, *_SERIES)}
     while market.second < config.seconds:
         reached = int(market.second)
         end = min(reached - reached % BLOCK + BLOCK, config.seconds)
@@ -94,7 +94,8 @@ def record(config: Config) -> Recording:
     made = {name: np.concatenate(chunks) for name, chunks in parts.items()}
     for name in _STREAMS:
         made[name] = made[name].view(np.recarray)
-    return Recording(config, instrument, accounts=world["accounts"][0].view(np.recarray), market=world[0].market, **made)
+    accounts = world["accounts"][0][: market.room].copy().view(np.recarray)
+    return Recording(config, instrument, accounts=accounts, market=market.copy(), **made)
 
 
 def _load(world: Array, reference: Reference, start: int, end: int) -> None:
@@ -124,8 +125,8 @@ def _build(config: Config, instrument: Instrument, rng: np.random.Generator) -> 
     tick, lot = instrument.tick_size, instrument.lot_size
     money = tick * lot
     tiers = tier_arrays(instrument.tiers_at(config.start))
-    groups, first = _population(config)
-    params = _params(config, tick, lot, first)
+    groups = population(config)
+    params = parameters(config, instrument)
     world = np.zeros(1, world_record(params.dtype)).view(np.recarray)
     w = world[0]
     w.params = params
@@ -133,6 +134,7 @@ def _build(config: Config, instrument: Instrument, rng: np.random.Generator) -> 
     m.makers, m.leverages, m.tiers = config.makers.count, len(config.retail.leverages), len(tiers.cap)
     m.best_bid, m.best_ask = NO_BID, NO_ASK
     m.outside = m.index = m.mid = m.mark = config.price / tick
+    m.premium = m.premium_slow = config.makers.basis * m.index
     m.trend_fast = m.trend_slow = np.log(m.mid)
     w.orders["next"] = np.arange(1, ORDERS + 1)
     w.makers["account"] = 1 + np.arange(MAX_MAKERS)
@@ -143,65 +145,10 @@ def _build(config: Config, instrument: Instrument, rng: np.random.Generator) -> 
     w.level_head = w.level_tail = -1
     for name in ("below", "above", "order_timer", "holding_timer"):
         w[name].head = w[name].where = -1
-    weights = np.asarray(config.retail.weights, dtype=np.float64)
     w.leverages[: m.leverages] = config.retail.leverages
-    w.leverage_cdf[: m.leverages] = np.cumsum(weights / weights.sum())
+    for row, weights in enumerate((config.retail.weights, config.retail.later_weights or config.retail.weights)):
+        w.leverage_cdf[row, : m.leverages] = np.cumsum(np.asarray(weights) / sum(weights))
     w.tier_cap[: m.tiers], w.tier_rate[: m.tiers] = tiers.cap / money, tiers.rate
     w.tier_amount[: m.tiers], w.tier_max[: m.tiers] = tiers.amount / money, tiers.max_leverage
-    found(world, config, tiers, groups, (first["holder"], config.flow.count_holder), rng)
+    found(world, config, instrument, groups, rng)
     return world
-
-
-def _population(config: Config) -> tuple[Array, dict[str, int]]:
-    """The groups of the permanent accounts, the insurance fund first and the makers next, and where each begins."""
-    flow = config.flow
-    counts = [
-        (Group.INSURANCE, 1),
-        (Group.MAKER, config.makers.count),
-        (Group.NOISE, flow.count_noise),
-        (Group.MOMENTUM, flow.count_momentum),
-        (Group.REVERTER, flow.count_reverter),
-        (Group.HOLDER, flow.count_holder),
-        (Group.ARBITRAGE, flow.count_arbitrage),
-    ]
-    groups = np.repeat([int(g) for g, _ in counts], [n for _, n in counts])
-    starts = np.cumsum([0] + [n for _, n in counts])
-    return groups, {g.name.lower(): int(s) for (g, _), s in zip(counts, starts, strict=False)}
-
-
-def _params(config: Config, tick: float, lot: float, first: dict[str, int]) -> Array:
-    """All numeric settings as one record, those in base units as lots beside them."""
-    values: dict[str, Any] = {}
-    for part in (config.flow, config.retail, config.makers, config.venue):
-        for field in fields(part):
-            value = getattr(part, field.name)
-            if isinstance(value, (int, float)):
-                values[field.name] = value
-    flow, venue, mix = config.flow, config.venue, config.retail
-    values |= {f"first_{name}": start for name, start in first.items()}
-    values |= {
-        "noise_lots": flow.noise_quantity / lot,
-        "noise_capacity": flow.noise_capacity / lot,
-        "holder_lots": flow.holder_quantity / lot,
-        "holder_capacity": flow.holder_capacity / lot,
-        "arbitrage_lots": int(flow.arbitrage_quantity / lot),
-        "retail_lots": mix.quantity / lot,
-        "retail_bias": mix.bias,
-        "retail_trend": mix.trend,
-        "lots_spread": flow.quantity_spread,
-        "unwind_lots": int(venue.unwind_quantity / lot),
-        "skew_per_lot": config.makers.skew_per_unit * lot,
-        "carry_per_lot": config.makers.carry_per_unit * lot,
-        "mark_speed": 2.0 / (venue.mark_seconds + 1.0),
-        "follow": 1.0 / venue.follow_seconds,
-        "revert": 1.0 / (3600.0 * venue.revert_hours),
-        "trend_fast_speed": 1.0 / (60.0 * flow.trend_fast_minutes),
-        "trend_slow_speed": 1.0 / (60.0 * flow.trend_slow_minutes),
-        "bin_ticks": _BIN * config.price / tick,
-        "order_gap": 50_000,
-    }
-    dtype = np.dtype([(name, "i8" if isinstance(v, (bool, int)) else "f8") for name, v in values.items()], align=True)
-    row = np.zeros(1, dtype).view(np.recarray)
-    for name, value in values.items():
-        row[name] = value
-    return row

@@ -44,6 +44,8 @@ POSITIONS = Schema(
         price("entry_price", "average over all openings"),
         price("exit_price", "average over all closings; NaN while nothing is closed"),
         Column("leverage", "ratio", "as set; NaN where unlevered"),
+        Column("effective_leverage", "ratio", "entry value over the money behind it, at the last opening"),
+        Column("deposited", "notional", "money brought for it, margin added later included; NaN where unlevered"),
         price("stop_price", "NaN without a stop"),
         price("target_price", "NaN without a target"),
     ),
@@ -58,7 +60,9 @@ LEVELS = Schema(
         choice("side", PositionSide, "which side breaks there", mirror="flip"),
         price("liquidation_price", "the mark at which it is liquidated"),
         quantity("quantity", "held at that time"),
+        choice("margin_mode", MarginMode, "what stands behind it"),
         Column("leverage", "ratio", "as set by the trader"),
+        Column("effective_leverage", "ratio", "entry value over the money behind it"),
     ),
     clock="ts",
 )
@@ -140,6 +144,8 @@ class Truth:
             entry_price=_ratio(rows.opened_value, rows.opened_lots) * self._tick,
             exit_price=_ratio(rows.closed_value, rows.closed_lots) * self._tick,
             leverage=rows.leverage,
+            effective_leverage=rows.effective,
+            deposited=np.where(rows.mode == MarginMode.NEVER, np.nan, rows.deposited * self._tick * self._lot),
             stop_price=rows.stop_tick * self._tick,
             target_price=rows.target_tick * self._tick,
         )
@@ -182,7 +188,9 @@ class Truth:
             side=self.positions["side"][rows.position],
             liquidation_price=rows.liquidation_tick * self._tick,
             quantity=self._quantity(rows.lots),
+            margin_mode=self.positions["margin_mode"][rows.position],
             leverage=self.positions["leverage"][rows.position],
+            effective_leverage=self.positions["effective_leverage"][rows.position],
         )
 
     def opened_mix(self) -> dict[float, float]:
