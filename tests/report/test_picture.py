@@ -17,11 +17,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from perpscope.core.table import Table
 from perpscope.core.time import DAY, HOUR, TimeRange, to_datetime
+from perpscope.features.liquidation.clusters import CLUSTERS, ClusterEvent
+from perpscope.features.liquidation.exposure import UNIT_COLUMNS
 from perpscope.report import Report, palette, picture
 from perpscope.report.document import Hole, Zone
 from perpscope.report.heat import scale_usd
 from perpscope.report.panes.canvas import TimeAxis
+from perpscope.report.panes.clusters import draw_paths
 from perpscope.report.panes.hatch import draw_holes
 from perpscope.report.panes.heat import OLD_COLOUR, OLD_STRENGTH
 from perpscope.report.panes.prices import price_limits
@@ -201,6 +205,40 @@ def test_a_zone_is_drawn_only_from_the_moment_it_was_known(blank: tuple) -> None
     ground = rgb(palette.PANEL)
     assert (np.abs(row[: known - 3] - ground).max(axis=1) == 0).all()
     assert (np.abs(row[known + 3 : 340] - ground).max(axis=1) > 8).all()
+
+
+def test_a_cluster_is_drawn_from_its_birth_to_the_bar_that_swept_it(blank: tuple) -> None:
+    figure, axis, time = blank
+    axis.set_ylim(90.0, 110.0)
+    count = 3
+    rows = Table.filled(
+        CLUSTERS, ref_ts=[HOUR, 3 * HOUR, 4 * HOUR], known_ts=[2 * HOUR, 4 * HOUR, 5 * HOUR], id=[8] * count,
+        event=[ClusterEvent.OPENED, ClusterEvent.GROWN, ClusterEvent.SWEPT], side=[1] * count, price_peak=[100.0, 104.0, 1.0],
+        flags=[0] * count, **{name: [1.0] * count for name in UNIT_COLUMNS},
+    )  # fmt: skip
+    draw_paths(axis, time, rows, 90.0, 110.0)
+    drawn = (np.abs(pixels_of(figure) - rgb(palette.PANEL)).max(axis=2) > 40).any(axis=0)
+    born, swept = (round(h / time.limits[1] * 400) for h in (2, 5))
+    assert not drawn[: born - 2].any()
+    assert drawn[born : swept - 6].mean() > 0.5  # dashed
+    assert drawn[swept - 2 : swept + 3].all()  # the cross
+    assert not drawn[swept + 7 :].any()
+
+
+def test_a_cluster_that_dissolved_is_not_drawn_and_a_live_one_reaches_the_moment(blank: tuple) -> None:
+    figure, axis, time = blank
+    axis.set_ylim(90.0, 110.0)
+    both = Table.filled(
+        CLUSTERS, ref_ts=[HOUR, HOUR, 4 * HOUR], known_ts=[2 * HOUR, 2 * HOUR, 5 * HOUR], id=[8, 9, 8],
+        event=[ClusterEvent.OPENED, ClusterEvent.OPENED, ClusterEvent.DISSOLVED], side=[1] * 3, price_peak=[104.0, 96.0, 104.0],
+        flags=[0] * 3, **{name: [1.0] * 3 for name in UNIT_COLUMNS},
+    )  # fmt: skip
+    draw_paths(axis, time, both, 90.0, 110.0)
+    drawn = np.abs(pixels_of(figure) - rgb(palette.PANEL)).max(axis=2) > 40
+    assert not drawn[:150].any()
+    now = round(time.now / time.limits[1] * 400)
+    assert drawn[150:, now - 12 : now].any()
+    assert not drawn[:, now + 2 :].any()
 
 
 def test_a_hole_hatches_its_own_stretch_and_no_other(blank: tuple) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from perpscope.core.time import DAY, HOUR, NULL_TS, parse_ts
+from perpscope.features.liquidation.mix import LEVERAGES, PRIOR
 from perpscope.report import Report
 from perpscope.report.document import Document
 from perpscope.report.results import ts_of
@@ -144,6 +145,42 @@ def test_what_price_ran_through_is_compared_over_the_same_bars(crash: Report, ma
     bars = set((told["ts"] * MS).to_list())
     expected = sum(r["notional"] for r in swept.rows() if r["ref_ts"] in bars and r["side"] == "short")
     assert sweeps.shorts_expected_usd == pytest.approx(expected, rel=1e-9)
+
+
+def test_clusters_are_the_live_ones_with_the_maps_own_dollars_nearest_first(crash: Report, made: Document) -> None:
+    leverage, rows = made.leverage, crash.results.table("liquidation_clusters")
+    cells = crash.results.table("liquidation_heatmap")
+    assert leverage is not None
+    assert rows is not None
+    assert cells is not None
+    newest = {row["id"]: row for row in rows.rows()}
+    live = {i: row for i, row in newest.items() if row["event"] not in ("swept", "dissolved", "expired")}
+    held: dict[tuple[str, int], dict[str, float]] = {}
+    for cell in cells[cells.clock > AT - DAY].rows():
+        held[cell["side"], cell["bin"]] = cell
+    shown = {c.id: c for c in (*leverage.above, *leverage.below)}
+    assert shown.keys() == live.keys()
+    assert len(shown) >= 2
+    mix = dict(zip(LEVERAGES, PRIOR[1:], strict=True))
+    for i, cluster in shown.items():
+        row = live[i]
+        inside = [
+            c
+            for (side, _), c in held.items()
+            if side == row["side"] and row["price_low"] <= math.sqrt(c["price_low"] * c["price_high"]) <= row["price_high"]
+        ]
+        assert cluster.usd == pytest.approx(sum(c["notional"] for c in inside), rel=1e-6)
+        young = sum(c["notional"] * ((c["young_fraction"] or 0) + (c["day_fraction"] or 0)) for c in inside) / cluster.usd
+        assert cluster.young_fraction == pytest.approx(young, rel=1e-6)
+        assert cluster.supported == (young >= 0.5)
+        weights = {f"{k:g}x": row[f"unit_{k:g}x"] * share for k, share in mix.items()}
+        best = max(weights, key=lambda k: weights[k])
+        assert cluster.tiers[0].leverage == best
+        assert cluster.tiers[0].share == pytest.approx(weights[best] / sum(weights.values()), rel=1e-6)
+        near = row["price_low"] if row["side"] == "short" else row["price_high"]
+        assert cluster.distance_fraction == pytest.approx(near / leverage.mark - 1, rel=1e-6)
+    for side in (leverage.above, leverage.below):
+        assert [abs(c.distance_fraction) for c in side] == sorted(abs(c.distance_fraction) for c in side)
 
 
 def test_every_setup_score_is_the_sum_of_the_lines_shown(made: Document) -> None:

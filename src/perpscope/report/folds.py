@@ -26,11 +26,14 @@ def graph_of(instrument: Instrument, tables: Mapping[str, Table], frame: str) ->
 
     Each fold is first tried alone, on two rows of every stream, so that one that refuses the frame or the instrument
     does not spoil the rest.
+
+    Raises:
+        UserError: if bars of the frame cannot be made from what the data has.
     """
     offered = set(tables)
     two = {name: table[:2] for name, table in tables.items()}
     taste = Batch(max(int(t.clock[-1]) for t in two.values()), {**two, "gap": GAP.empty()})
-    empty = Graph(instrument, [], offered, frame)
+    empty = Graph(instrument, ["bars"], offered, frame)  # without bars of this frame there is nothing to say
     able, refused = [], {}
     for name in all_folds():
         try:

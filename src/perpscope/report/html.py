@@ -37,7 +37,7 @@ table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabul
 th, td {{ text-align: left; vertical-align: top; padding: 4px 14px 4px 0; border-bottom: 1px solid {palette.GRID}; }}
 th {{ color: {palette.MUTED}; font-weight: 600; }}
 td.n, th.n {{ text-align: right; }}
-td {{ overflow-wrap: anywhere; min-width: 7ch; }}
+td {{ overflow-wrap: break-word; }}
 td.n {{ white-space: nowrap; }}
 img {{ display: block; width: 100%; height: auto; margin: 18px 0; border: 1px solid {palette.EDGE}; }}
 nav a {{ color: {palette.LINE_INTEREST}; margin-right: 14px; }}

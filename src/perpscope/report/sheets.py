@@ -83,8 +83,12 @@ def _leverage(document: Document) -> Sheet:
             [(r.within, money(r.longs_usd), money(r.shorts_usd)) for r in leverage.reach],
             "longs below|shorts above",
         ),
-        _grid("Clusters above (shorts)", _CLUSTER, [_cluster(c, tick) for c in leverage.above], "USD|price|distance|sigma"),
-        _grid("Clusters below (longs)", _CLUSTER, [_cluster(c, tick) for c in leverage.below], "USD|price|distance|sigma"),
+        _grid(
+            "Clusters above (shorts)", _CLUSTER, [_cluster(c, tick) for c in leverage.above], "USD|price|from|to|distance|sigma"
+        ),
+        _grid(
+            "Clusters below (longs)", _CLUSTER, [_cluster(c, tick) for c in leverage.below], "USD|price|from|to|distance|sigma"
+        ),
     ]
     if leverage.sweeps is not None:
         s = leverage.sweeps
@@ -101,6 +105,23 @@ def _leverage(document: Document) -> Sheet:
         )
     return Sheet(title, tuple(leverage_notes(leverage)), tuple(g for g in grids if g.rows))
 
+
+DOUBTS = {
+    "LAST": "the last price stands in for the mark",
+    "NO_TAKER": "no taker volume",
+    "NO_LIQ": "no report of liquidations",
+    "LIQ_HIGH": "reported liquidations contradict volume and open interest",
+    "OI_COARSE": "open interest comes more slowly than bars",
+    "OI_GAP": "open interest came after a silence",
+    "OI_CARRY": "open interest moved by more than the volume",
+    "OI_REBASE": "the books were rescaled",
+    "OI_UNIT": "the unit of open interest must be wrong",
+    "OI_USD": "open interest was divided by price",
+    "PRICE_GAP": "bars were missing before it",
+    "RESTART": "the books were begun anew",
+    "TIERS_DATE": "risk tiers of another date",
+}
+"""The flags of the liquidation features in words."""
 
 _CLUSTER = "USD|price|from|to|distance|sigma|age|state|support|leverage"
 
@@ -122,8 +143,9 @@ def leverage_notes(leverage: Leverage) -> list[str]:
     ]
     if not leverage.warm:
         notes.append("The books are still filling up: more than a tenth of the open interest is older than the data.")
-    if leverage.flags:
-        notes.append(f"Doubts about the newest bar: {', '.join(leverage.flags)}.")
+    doubts = [DOUBTS.get(name, name) for name in leverage.flags if name != "WARM"]  # that one has its own sentence
+    if doubts:
+        notes.append(f"Doubts about the newest bar: {', '.join(doubts)}.")
     return notes
 
 

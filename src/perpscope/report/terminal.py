@@ -31,13 +31,13 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text(f"\n{sheet.title}", style="bold"))
         for note in sheet.notes:
             console.print(Text(note, style="dim"))
-        for grid in sheet.grids:
-            if grid.brief:
-                console.print(_table(grid))
+        for grid in (g for g in sheet.grids if g.brief):
+            console.print(Text(f"\n{grid.title}" if grid.title else "", style="italic"))
+            console.print(_table(grid))
 
 
 def _table(grid: Grid) -> Table:
-    table = Table(title=Text(grid.title) if grid.title else None, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for i, heading in enumerate(grid.headings):
         table.add_column(Text(heading), justify="right" if i in grid.numeric else "left", header_style="cyan")
     for row in grid.rows:

@@ -21,15 +21,15 @@ def write_report(report: Report, out_dir: Path | str) -> list[Path]:
     from perpscope.report.picture import draw_picture  # matplotlib takes a second to import: only who draws waits
 
     folder = Path(out_dir)
-    picture = draw_picture(report)
-    contents = {
-        "report.json": to_json(report.document),
-        "report.png": picture,
-        "report.html": page(report.document, picture).encode("utf-8"),
-    }
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        picture = draw_picture(report)
+        contents = {
+            "report.json": to_json(report.document),
+            "report.png": picture,
+            "report.html": page(report.document, picture).encode("utf-8"),
+        }
         for name, content in contents.items():
             unfinished = folder / f".{name}.part"
             unfinished.write_bytes(content)

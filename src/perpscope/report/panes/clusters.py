@@ -22,9 +22,9 @@ def draw_paths(axis: Any, time: TimeAxis, rows: Table, low: float, high: float) 
 
     Clusters that dissolved are left out: nothing happened to price there.
     """
-    for life in lives(rows, CLUSTER_ENDINGS):
+    for life in lives(rows, CLUSTER_ENDINGS, time.window.start):
         swept = life.last["event"] == "swept"
-        if not (life.live or swept) or (life.ended_ts is not None and life.ended_ts <= time.window.start):
+        if not (life.live or swept):
             continue
         x, y = _path(rows[rows["id"] == life.id], life, time)
         if y.max() < low or y.min() > high:
@@ -64,6 +64,6 @@ def draw_names(axis: Any, leverage: Leverage, low: float, high: float, height: f
 
 def _name(cluster: Cluster, low: float, high: float) -> str:
     arrow = "\u2193 " if cluster.peak < low else "\u2191 " if cluster.peak > high else ""
-    leverage = f" {cluster.tiers[0].leverage}" if cluster.tiers else ""
-    young = "" if cluster.young_fraction is None else f" {100 * cluster.young_fraction:.0f}% new"
+    leverage = f", {cluster.tiers[0].leverage}" if cluster.tiers else ""
+    young = "" if cluster.young_fraction is None else f", {100 * cluster.young_fraction:.0f}% new"
     return f"{arrow}{money(cluster.usd)}{leverage}{young}"

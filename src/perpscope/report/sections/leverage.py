@@ -140,8 +140,7 @@ def _clusters(results: Results, held: Table, mark: float, sigma: float | None, s
         return []
     found = [
         _cluster(life, held[held["side"] == side], _pi(results), results.at, mark, sigma)
-        for life in lives(rows[rows["side"] == side], CLUSTER_ENDINGS)
-        if life.live
+        for life in lives(rows[rows["side"] == side], CLUSTER_ENDINGS, results.at)
     ]
     return sorted(found, key=lambda c: (abs(c.distance_fraction), c.id))
 

@@ -61,7 +61,7 @@ def _zones(results: Results, price: Price) -> list[Zone]:
     for fold, kind in ZONES.items():
         rows = results.table(fold)
         if rows is not None:
-            found += [_zone(kind, life, price.last) for life in lives(rows, _ENDINGS) if life.live]
+            found += [_zone(kind, life, price.last) for life in lives(rows, _ENDINGS, results.at)]
     return found
 
 
@@ -85,12 +85,12 @@ def _levels(results: Results, last: float) -> list[Level]:
     found: list[Level] = []
     pools, naked = results.table("pools"), results.table("naked_poc")
     if pools is not None:
-        for life in lives(pools, _POOL_ENDINGS):
-            if life.live and life.last["members"] >= 2:
+        for life in lives(pools, _POOL_ENDINGS, results.at):
+            if life.last["members"] >= 2:
                 kind = "equal_highs" if life.last["side"] == "high" else "equal_lows"
                 found.append(_level(life, kind, int(life.last["members"]), last))
     if naked is not None:
-        found += [_level(life, "naked_poc", 1, last) for life in lives(naked, _ENDINGS) if life.live]
+        found += [_level(life, "naked_poc", 1, last) for life in lives(naked, _ENDINGS, results.at)]
     return found
 
 
