@@ -1,0 +1,213 @@
+"""What the map holds within reach, and how much of it price is expected to touch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import erfc
+
+from perpscope.core.batch import Batch
+from perpscope.core.errors import UserError
+from perpscope.core.instrument import Instrument
+from perpscope.core.table import Array, Column, Table, price, row_schema
+from perpscope.core.time import DAY, HOUR, YEAR
+from perpscope.core.units import ContractKind
+from perpscope.features.base import Feature, FeatureSpec, State
+from perpscope.features.liquidation.cells import NOTIONAL, YOUNG, contents, empty_cells, grid_of, make_room
+from perpscope.features.liquidation.exposure import ExposureEntry
+from perpscope.numeric.jit import njit
+
+HORIZONS = {"1h": HOUR, "4h": 4 * HOUR, "24h": DAY, "7d": 7 * DAY}
+"""The horizons of the expected forced closes."""
+
+_HORIZON_NS = np.array(list(HORIZONS.values()), np.int64)
+
+_STEPS = 1024
+_ERFC = erfc(np.arange(6 * _STEPS + 2) / _STEPS)
+"""erfc by steps of 1/1024: with straight lines between it is exact to 2e-7 and costs a tenth."""
+
+
+def _both(name: str, help: str) -> tuple[Column, Column]:
+    return (
+        Column(f"{name}_long", "notional", f"{help}: longs, below", mirror=f"swap:{name}_short"),
+        Column(f"{name}_short", "notional", f"{help}: shorts, above", mirror=f"swap:{name}_long"),
+    )
+
+
+OUTLOOK = row_schema(
+    "liquidation_outlook",
+    Column("sigma_annual", "fraction", "realised volatility of the mark, per square root of a year; NaN while it warms up"),
+    *_both("within_1_sigma", "held within one daily sigma of the mark, quote coin"),
+    *_both("within_2_sigma", "held within two daily sigmas"),
+    Column("imbalance_1_sigma", "ratio", "(shorts - longs) / (shorts + longs) within one daily sigma, -1..1", mirror="negate"),
+    Column("imbalance_2_sigma", "ratio", "the same within two daily sigmas", mirror="negate"),
+    *(column for name in HORIZONS for column in _both(f"expected_{name}", f"expected to be touched within {name}, quote coin")),
+    *_both("young_1_sigma", "held within one daily sigma and opened less than 3 hours ago"),
+    price("heaviest_long", "centre of the bin below that holds most (max pain of longs)", mirror="swap:heaviest_short"),
+    price("heaviest_short", "centre of the bin above that holds most", mirror="swap:heaviest_long"),
+)
+
+
+@dataclass(frozen=True)
+class OutlookParams:
+    """`half_life_hours`: of the weights of past returns in the volatility. `reach`: how far from the mark, in log price, the
+    map is read."""
+
+    half_life_hours: float = 24.0
+    reach: float = 0.25
+
+
+class LiquidationOutlook(Feature):
+    """Forced closes within reach: totals by sigma, imbalance, and the sum that price is expected to touch by a horizon.
+
+    Definition: sigma is the exponentially weighted mean of r^2 / elapsed time over the closes of the mark. Expected
+    notional of a side = sum over bins of notional x P(touch), P = erfc(|ln(bin / mark)| / (sigma sqrt(2 h))): a mean
+    over driftless paths, not a forecast of direction, and without the cascade that follows a touch. Imbalance is
+    (U - D) / (U + D) of shorts above and longs below; NaN where neither side holds anything. Bins that the mark already
+    passed are left out.
+    Units: quote coin; sigma a fraction per square root of a year of 365 days. One row per bar, known with
+    `liquidation_exposure`. NaN until returns of one half-life are known.
+    Source: own; reflection principle; docs/definitions/liquidation_heatmap.md.
+
+    Example:
+        >>> LiquidationOutlook(OutlookParams(reach=0.1), frame="1h").params.reach
+        0.1
+    """
+
+    spec = FeatureSpec(
+        name="liquidation_outlook",
+        title="Liquidations within reach (estimated)",
+        inputs=("position_flows", "liquidation_exposure"),
+        output=OUTLOOK,
+        source="own",
+        shape="line",
+        pane="liquidations",
+    )
+    Params = OutlookParams
+    exempt: ClassVar[dict[str, str]] = {
+        "gap": "positions live through a hole in our data; a hole of more than a day restarts the books",
+        "mirror": "the books lie on a logarithmic grid, see liquidation_exposure",
+    }
+
+    def __init__(self, params: OutlookParams | None = None, frame: str | None = None) -> None:
+        super().__init__(params, frame)
+        if not (self.params.half_life_hours > 0.0 and 0.0 < self.params.reach <= 2.0):
+            raise UserError("liquidation_outlook: half_life_hours is above 0, reach above 0 and at most 2.")
+
+    def start(self, instrument: Instrument) -> State:
+        return {"kind": int(instrument.kind), "volatility": np.array([np.nan, 0.0, 0.0, 0.0]), "last_ts": 0, **empty_cells()}
+
+    def fold(self, state: State, batch: Batch) -> Table:
+        flows, rows = batch["position_flows"], batch["liquidation_exposure"]
+        rows = rows[rows["entry"] == ExposureEntry.CELL]
+        if not len(flows):
+            return OUTLOOK.empty()
+        params: OutlookParams = self.params
+        n, grid = len(flows), grid_of(state, rows)
+        out = np.full((n, len(OUTLOOK.columns) - 2), np.nan)
+        out[:, 0] = _volatility(state, flows, params.half_life_hours * HOUR)
+        if grid is not None:
+            marks = np.log2(flows["close"]) * grid.per_octave
+            reach = round(params.reach / grid.height)
+            make_room(state, rows["bin"], np.floor(marks).astype(np.int64), reach)
+            bounds = np.searchsorted(np.searchsorted(flows["ref_ts"], rows["ref_ts"]), np.arange(n + 1))
+            held, _ = contents(rows, ContractKind(state["kind"]))
+            _outlook_kernel(
+                marks - state["origin"], bounds, rows["side"], rows["bin"] - state["origin"], held, state["cells"], reach,
+                grid.height, _HORIZON_NS / YEAR, DAY / YEAR, _ERFC, out,
+            )  # fmt: skip
+            for i in (-2, -1):
+                out[:, i] = grid.centre(out[:, i] + state["origin"])
+        names = [c.name for c in OUTLOOK.columns[2:]]
+        return Table.of(
+            OUTLOOK,
+            ref_ts=flows["ref_ts"],
+            known_ts=flows["known_ts"],
+            **{name: out[:, i] for i, name in enumerate(names)},
+        )
+
+
+def _volatility(state: State, flows: Table, half_life: float) -> Array:
+    """Annual sigma at each bar. State: last close, weighted sum of r^2 per ns, sum of weights, time covered."""
+    out = np.empty(len(flows))
+    ends = flows["ref_ts"]
+    state["last_ts"] = _volatility_kernel(ends, flows["close"], half_life, state["volatility"], state["last_ts"], out)
+    return out * math.sqrt(YEAR)
+
+
+@njit
+def _volatility_kernel(ts: Array, close: Array, half_life: float, memory: Array, last_ts: int, out: Array) -> int:
+    for i in range(ts.size):
+        if memory[0] == memory[0]:
+            elapsed = float(ts[i] - last_ts)
+            move = math.log(close[i] / memory[0])
+            fade = 0.5 ** (elapsed / half_life)
+            # a return weighs as much as the time it covers
+            memory[1] = memory[1] * fade + (1.0 - fade) * move * move / elapsed
+            memory[2] = memory[2] * fade + (1.0 - fade)
+            memory[3] += elapsed
+        memory[0], last_ts = close[i], ts[i]
+        out[i] = math.sqrt(memory[1] / memory[2]) if memory[3] >= half_life and memory[1] > 0.0 else np.nan
+    return last_ts
+
+
+@njit
+def _outlook_kernel(
+    marks: Array, bounds: Array, side: Array, bins: Array, held: Array, cells: Array, reach: int, height: float,
+    horizons: Array, day: float, table: Array, out: Array,
+) -> None:  # fmt: skip
+    """`out` columns: sigma (given), within 1 and 2 sigma, imbalances, expected per horizon, young, heaviest bins."""
+    sums, expected = np.zeros((2, 3)), np.zeros((2, horizons.size))
+    for t in range(marks.size):
+        for r in range(bounds[t], bounds[t + 1]):
+            cells[side[r] - 1, :, bins[r]] = held[:, r]
+        sigma = out[t, 0]
+        sums[:], expected[:] = 0.0, 0.0
+        for s in range(2):
+            heaviest, most = np.nan, 0.0
+            step = -1 if s == 0 else 1
+            i = math.ceil(marks[t] - 0.5) - 1 if s == 0 else math.floor(marks[t] - 0.5) + 1
+            for _ in range(reach):
+                if i < 0 or i >= cells.shape[2]:
+                    break
+                value = cells[s, NOTIONAL, i]
+                if value > 0.0:
+                    if value > most:
+                        heaviest, most = float(i), value
+                    away = abs(i + 0.5 - marks[t]) * height
+                    _add_reach(away, value, cells[s, YOUNG, i], sigma, day, horizons, table, sums[s], expected[s])
+                i += step
+            out[t, out.shape[1] - 2 + s] = heaviest
+        if sigma != sigma:
+            continue
+        for k in range(2):
+            longs, shorts = sums[0, k], sums[1, k]
+            out[t, 1 + 2 * k], out[t, 2 + 2 * k] = longs, shorts
+            out[t, 5 + k] = (shorts - longs) / (shorts + longs) if shorts + longs > 0.0 else np.nan
+        for h in range(horizons.size):
+            out[t, 7 + 2 * h], out[t, 8 + 2 * h] = expected[0, h], expected[1, h]
+        at = 7 + 2 * horizons.size
+        out[t, at], out[t, at + 1] = sums[0, 2], sums[1, 2]
+
+
+@njit
+def _add_reach(
+    away: float, value: float, young: float, sigma: float, day: float, horizons: Array, table: Array, sums: Array,
+    expected: Array,
+) -> None:  # fmt: skip
+    if sigma != sigma:
+        return
+    daily = sigma * math.sqrt(day)
+    if away <= 2.0 * daily:
+        sums[1] += value
+        if away <= daily:
+            sums[0] += value
+            sums[2] += young
+    for h in range(horizons.size):
+        x = away / (sigma * math.sqrt(2.0 * horizons[h])) * _STEPS
+        if x < 6 * _STEPS:
+            j = int(x)
+            expected[h] += value * (table[j] + (x - j) * (table[j + 1] - table[j]))
