@@ -36,6 +36,7 @@ measured.
 Colour scale of the picture: sqrt, fixed from $0 to $30M per bin of 10 bps.
 62.5% of the dollars were opened within about a day; older ones are faded, because our tests found
 no support for them.
+Imbalance (shorts above - longs below) / both: +0.25 within one daily sigma, - within two.
 The books are still filling up: more than a tenth of the open interest is older than the data.
 Doubts about the newest bar: the last price stands in for the mark.
 
@@ -51,6 +52,10 @@ $84.1M  56,000.0  55,950.0  56,050.0    +3.70%    1.2  2h   grown  supported  10
 Clusters below (longs)
   USD     price      from        to  distance  sigma  age  state  support      leverage
 $950k  52,500.0  52,450.0  52,550.0    -2.78%    0.9  2h   grown  unsupported  10x 60%, 25x 40%
+
+Expected to be touched, without drift or cascade
+within  longs  shorts
+24h     $2.5M    $12M
 
 What price ran through in the window's 22 reported bars
 side    expected before  reported  expected / reported

@@ -141,6 +141,14 @@ class Mix(Record, frozen=True):
     learned: bool
 
 
+class Expected(Record, frozen=True):
+    """Estimated dollars that price is expected to touch within a horizon, a mean over paths without drift."""
+
+    horizon: str
+    longs_usd: float
+    shorts_usd: float
+
+
 class Sweeps(Record, frozen=True):
     """What price ran through in the window's reported bars: estimated beforehand against told by the venue, in USD."""
 
@@ -170,6 +178,9 @@ class Leverage(Record, frozen=True):
     scale: Scale
     bin_bps: float | None
     reach: list[Reach]
+    expected: list[Expected]
+    imbalance_1_sigma: float | None
+    imbalance_2_sigma: float | None
     above: list[Cluster]
     below: list[Cluster]
     sweeps: Sweeps | None

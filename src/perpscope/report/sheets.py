@@ -90,6 +90,14 @@ def _leverage(document: Document) -> Sheet:
             "Clusters below (longs)", _CLUSTER, [_cluster(c, tick) for c in leverage.below], "USD|price|from|to|distance|sigma"
         ),
     ]
+    grids.append(
+        _grid(
+            "Expected to be touched, without drift or cascade",
+            "within|longs|shorts",
+            [(e.horizon, money(e.longs_usd), money(e.shorts_usd)) for e in leverage.expected],
+            "longs|shorts",
+        )
+    )
     if leverage.sweeps is not None:
         s = leverage.sweeps
         grids.append(
@@ -141,6 +149,11 @@ def leverage_notes(leverage: Leverage) -> list[str]:
         f"{percent(leverage.supported_fraction)} of the dollars were opened within about a day; older ones are faded, because "
         "our tests found no support for them.",
     ]
+    if leverage.imbalance_1_sigma is not None:
+        notes.append(
+            f"Imbalance (shorts above - longs below) / both: {signed(leverage.imbalance_1_sigma)} within one daily sigma, "
+            f"{signed(leverage.imbalance_2_sigma)} within two."
+        )
     if not leverage.warm:
         notes.append("The books are still filling up: more than a tenth of the open interest is older than the data.")
     doubts = [DOUBTS.get(name, name) for name in leverage.flags if name != "WARM"]  # that one has its own sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from perpscope.features.liquidation.exposure import UNIT_COLUMNS
 from perpscope.features.liquidation.flags import Flag, flag_names
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, checked_mix
 from perpscope.features.liquidation.worth import worth
-from perpscope.report.document import Cluster, Leverage, Mix, Price, Reach, Scale, Sweeps, TierShare
+from perpscope.report.document import Cluster, Expected, Leverage, Mix, Price, Reach, Scale, Sweeps, TierShare
 from perpscope.report.episodes import Life, lives
 from perpscope.report.heat import ahead, current, scale_usd
 from perpscope.report.results import Results, exact, inside, last_row, number, when
@@ -40,6 +41,7 @@ def read_leverage(results: Results, price: Price) -> Leverage | str:
     mark = price.mark if price.mark is not None else price.last
     everything = ahead(current(rows, results.at), mark)
     held = _within(everything, mark, BAND)
+    outlook = last_row(results.table("liquidation_outlook")) or {}
     interest = float(ledger["open_interest"])
     flags = int(ledger["flags"])
     return Leverage(
@@ -59,6 +61,9 @@ def read_leverage(results: Results, price: Price) -> Leverage | str:
         scale=Scale(mapping="sqrt", low_usd=0.0, high_usd=scale_usd(interest * mark)),
         bin_bps=number(1e4 * math.log(float(held["price_high"][0] / held["price_low"][0]))) if len(held) else None,
         reach=_reach(held, mark, price.daily_sigma_fraction),
+        expected=_expected(outlook),
+        imbalance_1_sigma=number(outlook.get("imbalance_1_sigma")),
+        imbalance_2_sigma=number(outlook.get("imbalance_2_sigma")),
         above=_clusters(results, everything, mark, price.daily_sigma_fraction, PositionSide.SHORT),
         below=_clusters(results, everything, mark, price.daily_sigma_fraction, PositionSide.LONG),
         sweeps=_sweeps(results),
@@ -96,6 +101,19 @@ def _reach(held: Table, mark: float, sigma: float | None) -> list[Reach]:
                 shorts_usd=exact(_sum(near, PositionSide.SHORT)),
             )
         )
+    return found
+
+
+def _expected(outlook: dict[str, Any]) -> list[Expected]:
+    """The expected forced closes by horizon, as the outlook gives them: touching without drift, each cell by its chance."""
+    found = []
+    for name in outlook:
+        horizon = name.removeprefix("expected_").removesuffix("_long")
+        if name != f"expected_{horizon}_long":
+            continue
+        longs, shorts = outlook[name], outlook[f"expected_{horizon}_short"]
+        if longs is not None and shorts is not None:
+            found.append(Expected(horizon=horizon, longs_usd=exact(longs), shorts_usd=exact(shorts)))
     return found
 
 
