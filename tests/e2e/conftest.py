@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from perpscope.lake import Lake, import_files
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 WINDOW_END = "2024-08-05T14:00Z"
 
@@ -29,24 +31,26 @@ def perpscope() -> Run:
     return run
 
 
-def import_window(perpscope: Run, data: Path, lake: Path, symbol: str) -> None:
+def import_window(data: Path, lake: Lake, symbol: str) -> None:
     """The Coinalyze window with longer bars, mark and funding where the catalogue has them."""
     bars = data / "bars"
-    sources = [
-        ("bars-parquet", bars / ("panel_1h" if symbol == "SOLUSDT" else "binance_perp/1h") / f"{symbol}.parquet"),
-        ("bars-parquet", bars / "binance_funding" / f"{symbol}.parquet"),
-        ("bars-parquet", bars / "binance_mark" / "1h" / f"{symbol}.parquet"),
-        *(("coinalyze", path) for path in sorted((bars / "coinalyze" / "1h").glob(f"{symbol}_*.parquet"))),
+    plain = [
+        bars / ("panel_1h" if symbol == "SOLUSDT" else "binance_perp/1h") / f"{symbol}.parquet",
+        bars / "binance_funding" / f"{symbol}.parquet",
+        bars / "binance_mark" / "1h" / f"{symbol}.parquet",
     ]
-    for preset, path in sources:
+    for path in plain:
         if path.exists():
-            perpscope("import", preset, path, "--symbol", symbol, "--lake", lake)
+            import_files(lake, "bars-parquet", [path], venue="binance", symbol=symbol)
+    import_files(
+        lake, "coinalyze", sorted((bars / "coinalyze" / "1h").glob(f"{symbol}_*.parquet")), venue="binance", symbol=symbol
+    )
 
 
 @pytest.fixture(scope="session")
-def window_lake(perpscope: Run, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """BTCUSDT, ETHUSDT and SOLUSDT with everything the window has."""
+def window_lake(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """BTCUSDT, ETHUSDT and SOLUSDT with everything the window has. (The README's test imports by command.)"""
     lake = tmp_path_factory.mktemp("lake")
     for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
-        import_window(perpscope, shared_data, lake, symbol)
+        import_window(shared_data, Lake(lake), symbol)
     return lake

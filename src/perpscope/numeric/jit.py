@@ -3,12 +3,20 @@
 A kernel is a module-level function on arrays and scalars. `njit` here compiles it on its *first call*, not on
 import, so that `perpscope --help` need not load numba. `PERPSCOPE_JIT=0`, read once by the command line or a
 test through `disable()`, runs the same functions as plain Python, for a debugger or a coverage run.
+
+numba keeps compiled code on disk and notices a change in a kernel's own file, but not in a kernel that it calls from
+another file. So each kernel is kept under a digest of every file its code comes from (decision 0004).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
 
 _enabled = True
@@ -42,7 +50,13 @@ class Kernel:
         if self._compiled is None:
             import numba
 
-            self._compiled = numba.njit(cache=True, nogil=True)(self.python)
+            config: Any = numba.config
+            before = config.CACHE_DIR
+            config.CACHE_DIR = _cache_dir(self) or before
+            try:
+                self._compiled = numba.njit(cache=True, nogil=True)(self.python)
+            finally:
+                config.CACHE_DIR = before
         return self._compiled
 
     @property
@@ -67,3 +81,48 @@ def njit(function: Callable[..., Any]) -> Kernel:
         3.0
     """
     return Kernel(function)
+
+
+def sources(kernel: Kernel) -> frozenset[str]:
+    """The files whose text decides what the kernel compiles to: its own, and those of all kernels it can reach."""
+    found: set[str] = set()
+    waiting, seen = [kernel], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        found.add(one.python.__code__.co_filename)
+        for name in set(_names(one.python.__code__)):
+            value = one.python.__globals__.get(name)
+            if isinstance(value, Kernel):
+                waiting.append(value)
+            elif isinstance(value, ModuleType) and value.__name__.startswith("perpscope"):
+                found.add(str(value.__file__))
+                reached = (getattr(value, other, None) for other in _names(one.python.__code__))
+                waiting += [v for v in reached if isinstance(v, Kernel)]
+    return frozenset(found)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _cache_dir(kernel: Kernel) -> str | None:
+    """Beside the package when it can be written to, else None: numba then chooses a place of the user's."""
+    files = sorted(path for path in sources(kernel) if os.path.isfile(path))
+    home = Path(__file__).resolve().parents[1] / "__pycache__"
+    if not files or not os.access(home if home.is_dir() else home.parent, os.W_OK):
+        return None
+    digest = hashlib.sha256(sys.version.encode())
+    for path in files:
+        digest.update(_content(path))
+    return str(home / f"kernels-{digest.hexdigest()[:16]}")
+
+
+@functools.cache
+def _content(path: str) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest()
