@@ -1,0 +1,1 @@
+"""Learning the leverage mix from reported liquidations, and writing down what was learned and how."""

@@ -1,0 +1,81 @@
+"""How well mixes predict reports that they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perpscope.core.time import DAY, WEEK
+from perpscope.research.calibration.cells import Cells
+from perpscope.research.calibration.forgetting import HALF_LIFE_DAYS, walk_forward_fits
+from perpscope.research.calibration.mlem import MixFit, MixOptions
+from perpscope.stats.deviance import fit_dispersion, negative_binomial_log_score
+
+Floats = npt.NDArray[np.float64]
+
+FEWEST_DAYS = 14
+"""Days with reports that a calibration needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfSample:
+    """Scores on weeks that the mixes had not seen.
+
+    Attributes:
+        scores: float64 (cells,), log probability of each report, nats; more is better.
+        predicted, realised: float64 (cells,), quantities.
+        day: int64 (cells,), for the day-block intervals.
+    """
+
+    scores: Floats
+    predicted: Floats
+    realised: Floats
+    day: npt.NDArray[np.int64]
+
+    @property
+    def deviance(self) -> float:
+        """-2 x the mean score: what the parameter search minimises."""
+        return float(-2.0 * self.scores.mean())
+
+
+def weekly_edges(start: int, end: int) -> list[int]:
+    """Beginnings of the test weeks, and the end of the last: the first after 40% of the stretch, two weeks at least.
+
+    Example:
+        >>> [edge // DAY for edge in weekly_edges(0, 30 * DAY)]
+        [14, 21, 28, 30]
+    """
+    first = start + max(FEWEST_DAYS * DAY, int(0.4 * (end - start)) // DAY * DAY)
+    return [*range(first, end, WEEK), end]
+
+
+def out_of_sample(
+    cells: Cells,
+    prior: npt.ArrayLike,
+    edges: Sequence[int],
+    options: MixOptions | None = None,
+    half_life_days: float = HALF_LIFE_DAYS,
+) -> OutOfSample:
+    """Fit before each week, predict the week, score it.
+
+    Raises:
+        UserError: if nothing was swept or reported before the first edge.
+    """
+    fits = walk_forward_fits(cells, prior, edges[:-1], options, half_life_days)
+    parts = []
+    for fit, begin, end in zip(fits, edges[:-1], edges[1:]):
+        known, week = cells.select(cells.window_ts < begin), cells.between(begin, end)
+        parts.append((score_cells(fit, known, week), fit.shown(week), week.realised, week.day[week.window_of]))
+    scores, predicted, realised, day = (np.concatenate(p) for p in zip(*parts))
+    return OutOfSample(scores, predicted, realised, day)
+
+
+def score_cells(fit: MixFit, known: Cells, judged: Cells) -> Floats:
+    """Negative binomial log score of each cell in effective events; the dispersion is that of the cells known before."""
+    u0 = judged.event_quantity
+    floor = 1e-3 * max(float(known.realised.mean()), 1e-12) / u0
+    dispersion = fit_dispersion(known.realised / u0, np.maximum(fit.shown(known) / u0, floor))
+    return negative_binomial_log_score(judged.realised / u0, np.maximum(fit.shown(judged) / u0, floor), dispersion)
