@@ -199,7 +199,7 @@ def test_a_zone_is_drawn_only_from_the_moment_it_was_known(blank: tuple) -> None
     structure = document().structure
     assert structure is not None
     zone = Zone(1, "fair_value_gap", "down", 99.0, 101.0, to_datetime(6 * HOUR), "opened", 0.01)
-    draw_zones(axis, time, type(structure)(None, None, None, None, None, [], [zone], []), 90.0, 110.0, 300.0)
+    draw_zones(axis, time, type(structure)(None, None, None, None, None, [], [zone], []), 90.0, 110.0, (400.0, 300.0))
     row = pixels_of(figure)[150]
     known = round(6 / time.limits[1] * 400)
     ground = rgb(palette.PANEL)

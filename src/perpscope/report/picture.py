@@ -148,9 +148,10 @@ def _price(figure: Figure, report: Report, time: TimeAxis, frame: Timeframe) -> 
         profile, results.table("profile_bins"), results.window.start, results.window.end, low, high, results.instrument.base
     )
     if document.structure is not None:
-        draw_zones(axis, time, document.structure, low, high, PRICE_BOTTOM - PRICE_TOP)
+        size = (float(RIGHT - LEFT), float(PRICE_BOTTOM - PRICE_TOP))
+        named = draw_zones(axis, time, document.structure, low, high, size)
         draw_levels(axis, time, document.structure, low, high)
-        draw_breaks(axis, time, document.structure, low, high, (RIGHT - LEFT, PRICE_BOTTOM - PRICE_TOP))
+        draw_breaks(axis, time, document.structure, low, high, size, named)
     draw_candles(axis, time, results.window_bars, frame)
     draw_tags(axis, time, _tags(document, results), low, high, tick, PRICE_BOTTOM - PRICE_TOP, TAGS / (RIGHT - LEFT))
     draw_holes(axis, time, results.holes, EVERYWHERE, named=True)

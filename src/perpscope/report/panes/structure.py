@@ -30,8 +30,15 @@ SHORT = {
 ARROW = {"up": "\u2191", "down": "\u2193"}
 
 
-def draw_zones(axis: Any, time: TimeAxis, structure: Structure, low: float, high: float, height: float) -> None:
-    """A band from `known` to the right edge, named there; green supports from below, red resists from above."""
+def draw_zones(
+    axis: Any, time: TimeAxis, structure: Structure, low: float, high: float, size: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """A band from `known` to the right edge, named there; green supports from below, red resists from above.
+
+    `size` is the pane's in pixels. Returns where the names stand, in pixels from the lower left corner.
+    """
+    height = size[1]
+    named = []
     shown = [z for z in structure.zones if z.top > low and z.bottom < high and ts_of(z.known) < time.window.end]
     scale = height / math.log(high / low)
     middle = np.array([math.log(math.sqrt(z.bottom * z.top) / low) * scale for z in shown])
@@ -47,6 +54,8 @@ def draw_zones(axis: Any, time: TimeAxis, structure: Structure, low: float, high
             xytext=(-3, 0), textcoords="offset points", ha="right", va="center", fontsize=8.5, color=colour, zorder=13,
             bbox=label_box(0.7),
         )  # fmt: skip
+        named.append((size[0] - 26.0, float(y)))
+    return named
 
 
 def draw_levels(axis: Any, time: TimeAxis, structure: Structure, low: float, high: float) -> None:
@@ -64,12 +73,16 @@ def draw_levels(axis: Any, time: TimeAxis, structure: Structure, low: float, hig
         )  # fmt: skip
 
 
-def draw_breaks(axis: Any, time: TimeAxis, structure: Structure, low: float, high: float, size: tuple[float, float]) -> None:
+def draw_breaks(
+    axis: Any, time: TimeAxis, structure: Structure, low: float, high: float, size: tuple[float, float],
+    taken: list[tuple[float, float]],
+) -> None:  # fmt: skip
     """A line from the broken swing to the close that broke it, named above (up) or below (down), the newest first.
 
-    `size` is the pane's in pixels; a name that would lie on another one is left out, its line is not.
+    `size` is the pane's in pixels, `taken` the places of other names; a name that would lie on another one is left out,
+    its line is not.
     """
-    named: list[tuple[float, float]] = []
+    named = list(taken)
     for found in reversed(structure.breaks):
         known = float(time.x(ts_of(found.known)))
         if known <= 0 or not low < found.level < high:
