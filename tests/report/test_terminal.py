@@ -9,7 +9,7 @@ from rich.console import Console
 
 from perpscope.features.liquidation.flags import Flag
 from perpscope.report import Report, print_report
-from perpscope.report.sheets import DOUBTS
+from perpscope.report.leverage_sheet import DOUBTS
 from report.handmade import document
 
 EXPECTED = """\

@@ -11,7 +11,8 @@ from html import escape
 
 from perpscope.report import palette
 from perpscope.report.document import Document
-from perpscope.report.sheets import Grid, Sheet, sheets
+from perpscope.report.grids import Grid, Sheet
+from perpscope.report.sheets import sheets
 from perpscope.report.words import at_text
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from perpscope.report.document import Cluster, Document, Leverage
+from perpscope.report.document import Document
+from perpscope.report.grids import Sheet, grid_of, missing
+from perpscope.report.leverage_sheet import leverage_sheet
 from perpscope.report.panes.canvas import compact, money, price_text
 from perpscope.report.words import UNKNOWN, at_text, lasting, percent, plain, signed, signed_percent
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table: headings, rows of text, and the columns that hold numbers (set to the right)."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-    brief: bool = True
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A section: its title, sentences, tables. A grid that is not `brief` is for the page only."""
-
-    title: str
-    notes: tuple[str, ...]
-    grids: tuple[Grid, ...]
 
 
 def sheets(document: Document) -> list[Sheet]:
     """Every section in reading order; one that is absent says why."""
     return [
         _setups(document),
-        _leverage(document),
+        leverage_sheet(document),
         _flow(document),
         _frames(document),
         _sessions(document),
@@ -45,18 +24,9 @@ def sheets(document: Document) -> list[Sheet]:
     ]
 
 
-def _grid(title: str, headings: str, rows: Sequence[tuple[str, ...]], numeric: str = "", brief: bool = True) -> Grid:
-    names = tuple(headings.split("|"))
-    return Grid(title, names, tuple(rows), frozenset(i for i, n in enumerate(names) if n in numeric.split("|")), brief)
-
-
-def _missing(document: Document, title: str, section: str) -> Sheet:
-    return Sheet(title, (document.absent.get(section, "Not known."),), ())
-
-
 def _setups(document: Document) -> Sheet:
     grids = [
-        _grid(
+        grid_of(
             f"{s.title}: {signed(s.score)} of {s.most:.0f} ({s.reasons_known} of {len(s.reasons)} lines known)",
             "line|adds|what it says|verdict",
             [(r.title, signed(r.contribution), r.detail, r.verdict) for r in s.reasons],
@@ -70,121 +40,10 @@ def _setups(document: Document) -> Sheet:
     return Sheet("Setups and their evidence", (note,) if grids else (document.absent.get("setups", ""),), tuple(grids))
 
 
-def _leverage(document: Document) -> Sheet:
-    title = "Where leverage breaks (estimated)"
-    leverage = document.leverage
-    if leverage is None:
-        return _missing(document, title, "leverage")
-    tick = document.meta.tick_size
-    grids = [
-        _grid(
-            "If price goes there, about this much is closed by force",
-            "within|longs below|shorts above",
-            [(r.within, money(r.longs_usd), money(r.shorts_usd)) for r in leverage.reach],
-            "longs below|shorts above",
-        ),
-        _grid(
-            "Clusters above (shorts)", _CLUSTER, [_cluster(c, tick) for c in leverage.above], "USD|price|from|to|distance|sigma"
-        ),
-        _grid(
-            "Clusters below (longs)", _CLUSTER, [_cluster(c, tick) for c in leverage.below], "USD|price|from|to|distance|sigma"
-        ),
-    ]
-    grids.append(
-        _grid(
-            "Expected to be touched, without drift or cascade",
-            "within|longs|shorts",
-            [(e.horizon, money(e.longs_usd), money(e.shorts_usd)) for e in leverage.expected],
-            "longs|shorts",
-        )
-    )
-    if leverage.sweeps is not None:
-        s = leverage.sweeps
-        grids.append(
-            _grid(
-                f"What price ran through in the window's {s.bars} reported bars",
-                "side|expected before|reported|expected / reported",
-                [
-                    ("longs", *_compared(s.longs_expected_usd, s.longs_reported_usd)),
-                    ("shorts", *_compared(s.shorts_expected_usd, s.shorts_reported_usd)),
-                ],
-                "expected before|reported|expected / reported",
-            )
-        )
-    return Sheet(title, tuple(leverage_notes(leverage)), tuple(g for g in grids if g.rows))
-
-
-DOUBTS = {
-    "LAST": "the last price stands in for the mark",
-    "NO_TAKER": "no taker volume",
-    "NO_LIQ": "no report of liquidations",
-    "LIQ_HIGH": "reported liquidations contradict volume and open interest",
-    "OI_COARSE": "open interest comes more slowly than bars",
-    "OI_GAP": "open interest came after a silence",
-    "OI_CARRY": "open interest moved by more than the volume",
-    "OI_REBASE": "the books were rescaled",
-    "OI_UNIT": "the unit of open interest must be wrong",
-    "OI_USD": "open interest was divided by price",
-    "PRICE_GAP": "bars were missing before it",
-    "RESTART": "the books were begun anew",
-    "TIERS_DATE": "risk tiers of another date",
-}
-"""The flags of the liquidation features in words."""
-
-_CLUSTER = "USD|price|from|to|distance|sigma|age|state|support|leverage"
-
-
-def leverage_notes(leverage: Leverage) -> list[str]:
-    """What must stand beside every estimate: coverage, unplaced share, mix and its date, skill, scale, doubts."""
-    mix = leverage.mix
-    dated = f"dated {mix.dated:%Y-%m-%d}" if mix.dated else "undated"
-    notes = [
-        f"Estimated, and conditional: dollars that would be closed by force if the {leverage.mark_source} price went there.",
-        f"Coverage of open interest: longs {percent(leverage.coverage_longs)}, shorts {percent(leverage.coverage_shorts)}; "
-        f"unplaced: longs {percent(leverage.unplaced_longs)}, shorts {percent(leverage.unplaced_shorts)}.",
-        f"Leverage mix: {mix.name}, {dated}, {'learned' if mix.learned else 'not learned'} on this instrument. "
-        f"Skill on this instrument: {leverage.skill}.",
-        f"Colour scale of the picture: {leverage.scale.mapping}, fixed from $0 to {money(leverage.scale.high_usd)} per bin of "
-        f"{leverage.bin_bps or 0:.0f} bps.",
-        f"{percent(leverage.supported_fraction)} of the dollars were opened within about a day; older ones are faded, because "
-        "our tests found no support for them.",
-    ]
-    if leverage.imbalance_1_sigma is not None:
-        notes.append(
-            f"Imbalance (shorts above - longs below) / both: {signed(leverage.imbalance_1_sigma)} within one daily sigma, "
-            f"{signed(leverage.imbalance_2_sigma)} within two."
-        )
-    if not leverage.warm:
-        notes.append("The books are still filling up: more than a tenth of the open interest is older than the data.")
-    doubts = [DOUBTS.get(name, name) for name in leverage.flags if name != "WARM"]  # that one has its own sentence
-    if doubts:
-        notes.append(f"Doubts about the newest bar: {', '.join(doubts)}.")
-    return notes
-
-
-def _cluster(c: Cluster, tick: float) -> tuple[str, ...]:
-    return (
-        money(c.usd),
-        price_text(c.peak, tick),
-        price_text(c.low, tick),
-        price_text(c.high, tick),
-        signed_percent(c.distance_fraction),
-        UNKNOWN if c.distance_sigma is None else f"{abs(c.distance_sigma):.1f}",
-        lasting(c.age_s),
-        c.state,
-        "supported" if c.supported else "unsupported",
-        ", ".join(f"{t.leverage} {percent(t.share, 2)}" for t in c.tiers) or UNKNOWN,
-    )
-
-
-def _compared(expected: float, reported: float) -> tuple[str, str, str]:
-    return money(expected), money(reported), f"{expected / reported:.1f}" if reported > 0 else UNKNOWN
-
-
 def _flow(document: Document) -> Sheet:
     flow, base = document.flow, document.meta.base
     if flow is None:
-        return _missing(document, "Who is pushing", "flow")
+        return missing(document, "Who is pushing", "flow")
     rows = [(s.span, _compact(s.delta), _compact(s.volume), signed_percent(s.delta_fraction, 1)) for s in flow.spans]
     notes = [
         f"CVD since 00:00 UTC: {_compact(flow.cvd_day)} {base}"
@@ -195,14 +54,14 @@ def _flow(document: Document) -> Sheet:
         doubt = f" ({', '.join(doubts)})" if doubts else ""
         notes.append(f"Price against open interest and delta: {plain(flow.positioning)}{doubt}.")
     amounts = f"delta, {base}|volume, {base}|share"
-    grid = _grid("Aggressive buys minus sells", f"over|{amounts}", rows, amounts)
+    grid = grid_of("Aggressive buys minus sells", f"over|{amounts}", rows, amounts)
     return Sheet("Who is pushing", tuple(notes), (grid,))
 
 
 def _frames(document: Document) -> Sheet:
     frames = document.frames
     if frames is None:
-        return _missing(document, "Time frames", "frames")
+        return missing(document, "Time frames", "frames")
     names = list(dict.fromkeys(name for lean in frames.frames for name in lean.parts))
     rows = [
         (
@@ -220,13 +79,13 @@ def _frames(document: Document) -> Sheet:
     note = f"Together they lean {side}: score {signed(frames.score)}, {percent(frames.agreement)} of the weight agrees."
     if frames.score is None:
         note = "What they say together is not known: none of the joined frames has a current row."
-    return Sheet("Time frames", (note,), (_grid("", headings, rows, "|".join(["score", *map(plain, names)])),))
+    return Sheet("Time frames", (note,), (grid_of("", headings, rows, "|".join(["score", *map(plain, names)])),))
 
 
 def _sessions(document: Document) -> Sheet:
     sessions, tick = document.sessions, document.meta.tick_size
     if sessions is None:
-        return _missing(document, "Sessions", "sessions")
+        return missing(document, "Sessions", "sessions")
     at = document.meta.at
     rows = [(plain(w.name), "open", at_text(w.opens), at_text(w.closes)) for w in sessions.now]
     rows += [
@@ -244,16 +103,16 @@ def _sessions(document: Document) -> Sheet:
         )
         for r in sessions.ranges
     ]
-    grids = [_grid("Now and next", "session|state|opens|closes", rows)]
+    grids = [grid_of("Now and next", "session|state|opens|closes", rows)]
     if ranges:
-        grids.append(_grid("Ranges", "session|began|open|high|low|state", ranges, "open|high|low"))
+        grids.append(grid_of("Ranges", "session|began|open|high|low|state", ranges, "open|high|low"))
     return Sheet("Sessions", (), tuple(grids))
 
 
 def _derivatives(document: Document) -> Sheet:
     found, base = document.derivatives, document.meta.base
     if found is None:
-        return _missing(document, "Open interest, funding, forced closing", "derivatives")
+        return missing(document, "Open interest, funding, forced closing", "derivatives")
     notes = []
     if found.open_interest is not None:
         usd = f" ({money(found.open_interest_usd)})" if found.open_interest_usd is not None else ""
@@ -274,13 +133,13 @@ def _derivatives(document: Document) -> Sheet:
         for kind, share in found.long_share.items()
     ]
     grids = [
-        _grid(
+        grid_of(
             "Open interest",
             f"over|change, {base}|change",
             [(c.span, _compact(c.change), signed_percent(c.change_fraction, 1)) for c in found.changes],
             f"change, {base}|change",
         ),
-        _grid(
+        grid_of(
             "Reported liquidations",
             f"over|longs, {base}|shorts, {base}|intervals told|feed",
             [(f.span, _compact(f.longs), _compact(f.shorts), str(f.intervals), plain(f.feed)) for f in found.forced],
@@ -293,7 +152,7 @@ def _derivatives(document: Document) -> Sheet:
 def _structure(document: Document) -> Sheet:
     found, tick = document.structure, document.meta.tick_size
     if found is None:
-        return _missing(document, "Structure", "structure")
+        return missing(document, "Structure", "structure")
     note = (
         f"Trend by the last break: {found.trend or 'none'}. Last swing high {_price(found.swing_high, tick)}, "
         f"last swing low {_price(found.swing_low, tick)}"
@@ -324,9 +183,9 @@ def _structure(document: Document) -> Sheet:
         for v in found.levels
     ]
     grids = (
-        _grid("Live zones nearest to price", "zone|side|bottom|top|distance|state|known", zones, "bottom|top|distance"),
-        _grid("Levels not traded since", "level|price|distance|members|known", levels, "price|distance|members"),
-        _grid("Last breaks", "break|side|level|swing of|known", breaks, "level"),
+        grid_of("Live zones nearest to price", "zone|side|bottom|top|distance|state|known", zones, "bottom|top|distance"),
+        grid_of("Levels not traded since", "level|price|distance|members|known", levels, "price|distance|members"),
+        grid_of("Last breaks", "break|side|level|swing of|known", breaks, "level"),
     )
     return Sheet("Structure", (note,), tuple(g for g in grids if g.rows))
 
@@ -334,7 +193,7 @@ def _structure(document: Document) -> Sheet:
 def _profile(document: Document) -> Sheet:
     found, tick = document.profile, document.meta.tick_size
     if found is None:
-        return _missing(document, "Volume at price", "profile")
+        return missing(document, "Volume at price", "profile")
     rows = [
         ("today so far", _price(found.poc, tick), _price(found.value_area_high, tick), _price(found.value_area_low, tick)),
         (
@@ -353,8 +212,8 @@ def _profile(document: Document) -> Sheet:
         (f"{a.anchor}", _price(a.vwap, tick), _price(a.sigma, tick), "yes" if a.whole else "no") for a in found.averages
     ]
     grids = (
-        _grid("Volume profile", "day|POC|VAH|VAL", rows, "POC|VAH|VAL"),
-        _grid("Volume-weighted average price since the UTC start of", "anchor|VWAP|sigma|complete", averages, "VWAP|sigma"),
+        grid_of("Volume profile", "day|POC|VAH|VAL", rows, "POC|VAH|VAL"),
+        grid_of("Volume-weighted average price since the UTC start of", "anchor|VWAP|sigma|complete", averages, "VWAP|sigma"),
     )
     return Sheet("Volume at price", tuple(notes), tuple(g for g in grids if g.rows))
 
@@ -378,10 +237,10 @@ def _data(document: Document) -> Sheet:
         (r.fold, at_text(r.known), ", ".join(f"{plain(k)} {_value(v)}" for k, v in r.values.items())) for r in document.readings
     ]
     grids = (
-        _grid("Holes inside the window", "absent|from|to|cause", holes),
-        _grid("What was read", "stream|rows|first|last|origin|sha256", streams, "rows"),
-        _grid("Newest row of every series", "fold|known|values", readings, brief=False),
-        _grid("Parameters", "fold|parameters", settings, brief=False),
+        grid_of("Holes inside the window", "absent|from|to|cause", holes),
+        grid_of("What was read", "stream|rows|first|last|origin|sha256", streams, "rows"),
+        grid_of("Newest row of every series", "fold|known|values", readings, brief=False),
+        grid_of("Parameters", "fold|parameters", settings, brief=False),
     )
     note = f"Made by perpscope {meta.code_version}, report schema {meta.schema_version}, from data known by {at_text(meta.at)}."
     return Sheet("Data", (note,), tuple(g for g in grids if g.rows))

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from perpscope.report.build import Report
-from perpscope.report.sheets import Grid, sheets
+from perpscope.report.grids import Grid
+from perpscope.report.sheets import sheets
 from perpscope.report.words import at_text
 
 _SHOWN = ("Setups and their evidence", "Where leverage breaks (estimated)", "Time frames", "Structure")
