@@ -95,9 +95,9 @@ class Makers:
 class Flow:
     """Everyone but makers and leveraged traders, and how often anyone acts. Shares are of arrivals."""
 
-    arrivals_per_second: float = 1.1
-    share_retail: float = 0.2
-    share_noise: float = 0.54
+    arrivals_per_second: float = 0.95
+    share_retail: float = 0.23
+    share_noise: float = 0.51
     share_momentum: float = 0.08
     share_reverter: float = 0.08
     share_collector: float = 0.02
@@ -108,7 +108,7 @@ class Flow:
     count_collector: int = 40
     count_holder: int = 400
     count_arbitrage: int = 8
-    noise_quantity: float = 0.08  # mean order, base units
+    noise_quantity: float = 0.1  # mean order, base units
     noise_capacity: float = 4.0  # distance from home at which a trader only goes back
     holder_quantity: float = 0.2
     holder_capacity: float = 40.0

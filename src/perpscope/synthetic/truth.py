@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from perpscope.core.table import Column, Schema, Table, choice, price, quantity, ts
 from perpscope.core.time import NULL_TS
 from perpscope.core.units import AggressorSide, PositionSide
+from perpscope.numeric.jit import njit
 from perpscope.synthetic.records import Array, Exit, Group, MarginMode, Transfer
 from perpscope.synthetic.simulation import Recording
 
@@ -168,6 +169,10 @@ class Truth:
             leverage=rows.leverage,
         )
 
+    @cached_property
+    def _level_positions(self) -> NDArray[np.int32]:
+        return np.ascontiguousarray(self._recording.levels.position)
+
     def levels_at(self, at_ts: int) -> Table:
         """The true liquidation levels after everything that happened up to and including `at_ts`.
 
@@ -177,7 +182,7 @@ class Truth:
         log = self._recording.levels
         seen = int(np.searchsorted(log.ts, at_ts - self.start_ts, side="right"))
         last = np.full(int(self._recording.market.opened), -1, np.int64)
-        np.maximum.at(last, log.position[:seen], np.arange(seen))
+        _latest(self._level_positions, seen, last)
         rows = log[last[last >= 0]]
         rows = rows[(rows.lots > 0) & np.isfinite(rows.liquidation_tick)]
         rows = rows[np.argsort(rows.liquidation_tick, kind="stable")]
@@ -206,6 +211,13 @@ class Truth:
 
     def _quantity(self, lots: Array) -> NDArray[np.float64]:
         return np.round(lots * self._lot, 9)
+
+
+@njit
+def _latest(position: NDArray[np.int32], seen: int, last: NDArray[np.int64]) -> None:
+    """The last row of each position among the first `seen`."""
+    for k in range(seen):
+        last[position[k]] = k
 
 
 def _ratio(value: Array, count: Array) -> NDArray[np.float64]:
