@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from features.liquidation.oracle import LEVERAGES, SlowFilter
 from features.liquidation.worlds import START, bars, instrument, interest, random_tables, recorded_tables, run
 from perpscope.core.errors import UserError
+from perpscope.core.events import OPEN_INTEREST
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, HOUR, parse_ts
 from perpscope.core.units import ContractKind, PositionSide
@@ -426,3 +427,16 @@ def test_recorded_hours_conserve_open_interest_and_the_map_ranks_what_was_liquid
         known[: len(known) * 6 // 10] = False
         outcome = tables["liquidation_totals"][name][np.array(at)[known]]
         assert 0.6 < spearmanr(account["swept"][known], outcome).statistic < 0.95
+
+
+@pytest.mark.parametrize("first", [START, START - 30 * 60 * 10**9])
+def test_books_that_begin_with_a_known_open_interest_hold_all_of_it(first):
+    tables = random_tables(3, 40)
+    stamps = np.concatenate([[first], tables["open_interest"]["exchange_ts"]])
+    values = np.concatenate([[2_000.0], 2_000.0 + np.cumsum(np.where(np.arange(40) % 2, -0.5, 0.5))])
+    tables["open_interest"] = Table.filled(OPEN_INTEREST, exchange_ts=stamps, open_interest=values)
+    _, rows = exposure(tables)
+    for side in PositionSide:
+        account = entries(rows, ExposureEntry.SIDE, side)
+        assert account["exposure"] + account["unplaced"] == pytest.approx(values[1:], rel=1e-9)
+        assert (account["unplaced"] > 0).all()

@@ -64,7 +64,7 @@ def advance(
         if n + 8 + 2 * (max(0, end_long - begin_long + 1) + max(0, end_short - begin_short + 1)) + 2 * width > room:
             return t, n
         hour, number = ref[t] // HOUR, ref[t] // refresh
-        full = number != ints[REFRESH]
+        full, fresh = number != ints[REFRESH], ints[REFRESH] == -1
         ints[REFRESH] = number
         swept[:], new[:] = 0.0, 0.0
         restart = flags_in[t] & _RESTART != 0
@@ -74,6 +74,10 @@ def advance(
             ints[HOUR_NOW], ints[RING] = hour, 0
             full = True
         else:
+            if fresh:  # the very first bar knew the open interest that it began with: all of it is still unplaced
+                begun = interest - (flows[t, F_OPENED] + flows[t, F_LATE] - flows[t, F_CLOSED])
+                sums[INTEREST] = begun
+                sums[UNPLACED], sums[UNPLACED + 1], sums[INITIAL], sums[INITIAL + 1] = begun, begun, begun, begun
             before = sums[INTEREST]
             # 1. sweep, with the prices of this bar and the books before it
             for s in range(2):
