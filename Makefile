@@ -13,6 +13,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/perpscope doctor --compile
 	@touch $(READY)
 
 demo: $(READY) ## simulate a market, import it, analyse it, offline

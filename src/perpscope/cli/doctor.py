@@ -16,6 +16,9 @@ def doctor(
     lake: Annotated[
         Path | None, typer.Option("--lake", help="Also check this lake: every file against its checksum.", show_default=False)
     ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Also compile the kernels now, so that no command waits for it.")
+    ] = False,
 ) -> None:
     """Check the installation, the compiler, time zones, disk and (with --lake) a lake. Exit code 1 if something is wrong."""
     import importlib.metadata
@@ -28,6 +31,8 @@ def doctor(
     print("  " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
     for label, check in (("compiled kernels", _kernels), ("time zones", _zones), ("disk", _disk), ("features", _features)):
         wrong += _say(label, check())
+    if compile_:
+        wrong += _say("kernels compiled for the commands", _compile())
     if lake is not None:
         from perpscope.lake import Lake
 
@@ -48,6 +53,17 @@ def _kernels() -> list[str]:
 
     got = ema(np.arange(1.0, 7.0), 3, ema_state())[2:].tolist()
     return [] if got == [2.0, 3.0, 4.0, 5.0] else [f"the moving average of 1..6 came out as {got}; reinstall numba"]
+
+
+def _compile() -> list[str]:
+    """Run a small demo where nobody sees it: what it compiles stays on disk."""
+    import tempfile
+
+    from perpscope.demo import run_demo
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = run_demo(Path(folder) / "demo", days=3)
+    return [] if made.written else ["the small demo wrote nothing"]
 
 
 def _zones() -> list[str]:
