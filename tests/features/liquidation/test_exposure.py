@@ -293,16 +293,17 @@ def test_cell_rows_tell_the_books_to_within_the_tolerance():
     for side in PositionSide:
         exact, told = cells_at_the_end(fine, side), cells_at_the_end(coarse, side)
         for b, value in exact.items():
-            assert told.get(b, 0.0) == pytest.approx(value, rel=0.2001, abs=1e-6)
+            assert value == pytest.approx(told.get(b, 0.0), rel=0.2001, abs=1e-6)
     assert len(coarse) < len(fine) / 4
 
 
 def test_a_full_bar_states_every_cell_so_that_reading_can_begin_there():
-    tables = random_tables(16, 100)
-    _, rows = exposure(tables)
+    tables = random_tables(16, 300)
+    _, rows = exposure(tables, ExposureParams(refresh_hours=12))
     full = rows[rows["full"] & (rows["entry"] == ExposureEntry.SIDE)]
     starts = np.unique(full["ref_ts"])
-    assert np.diff(starts).max() == DAY
+    assert np.diff(starts).max() == 7 * DAY // 2
+    assert len(starts) == 4
     from_last = rows[rows["ref_ts"] >= starts[-1]]
     for side in PositionSide:
         whole = {b: v for b, v in cells_at_the_end(rows, side).items() if v > 0}

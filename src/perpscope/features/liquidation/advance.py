@@ -64,7 +64,9 @@ def advance(
         if n + 8 + 2 * (max(0, end_long - begin_long + 1) + max(0, end_short - begin_short + 1)) + 2 * width > room:
             return t, n
         hour, number = ref[t] // HOUR, ref[t] // refresh
-        full, fresh = number != ints[REFRESH], ints[REFRESH] == -1
+        # at a refresh all cells are looked at, not only those near price; at every seventh all are stated
+        watch_all, fresh = number != ints[REFRESH], ints[REFRESH] == -1
+        full = fresh or number // 7 != ints[REFRESH] // 7
         ints[REFRESH] = number
         swept[:], new[:] = 0.0, 0.0
         restart = flags_in[t] & _RESTART != 0
@@ -72,7 +74,7 @@ def advance(
             _empty(total, young, ages, whole, ends, young_ends, age_ends, scale, placed)
             sums[UNPLACED], sums[UNPLACED + 1], sums[INITIAL], sums[INITIAL + 1] = interest, interest, interest, interest
             ints[HOUR_NOW], ints[RING] = hour, 0
-            full = True
+            watch_all, full = True, True
         else:
             if fresh:  # the very first bar knew the open interest that it began with: all of it is still unplaced
                 begun = interest - (flows[t, F_OPENED] + flows[t, F_LATE] - flows[t, F_CLOSED])
@@ -128,7 +130,7 @@ def advance(
             n += 1
         for s in range(2):
             n = _state_cells(
-                n, s, t, flags_in[t], full, math.floor(x[t, X_CLOSE]) - origin, band, floor * interest, tolerance,
+                n, s, t, flags_in[t], full, watch_all, math.floor(x[t, X_CLOSE]) - origin, band, floor * interest, tolerance,
                 _share_placed(placed, mix, s, interest), uniform, total, young, ages, whole, lower, upper, scale, mix, ints,
                 big, small, values, units,
             )  # fmt: skip
@@ -330,17 +332,17 @@ def _account(
 
 @njit
 def _state_cells(
-    n: int, s: int, bar: int, flag: int, full: bool, close: int, band: int, floor: float, tolerance: float, share: float,
-    uniform: bool, total: Array, young: Array, ages: Array, whole: Array, lower: Array, upper: Array, scale: Array,
-    mix: Array, ints: Array, big: Array, small: Array, values: Array, units: Array,
+    n: int, s: int, bar: int, flag: int, full: bool, watch_all: bool, close: int, band: int, floor: float,
+    tolerance: float, share: float, uniform: bool, total: Array, young: Array, ages: Array, whole: Array, lower: Array,
+    upper: Array, scale: Array, mix: Array, ints: Array, big: Array, small: Array, values: Array, units: Array,
 ) -> int:  # fmt: skip
     """Rows for cells whose content left the bounds around what was last said; `upper` 0 says that they are empty."""
     width = whole.shape[1]
     factor = share * scale[s, 0] if uniform else share
     a, b = 0, width - 1
-    if not full and s == 0:
+    if not watch_all and s == 0:
         a, b = max(0, close - band), min(width - 1, max(close, ints[NEAREST]))
-    elif not full:
+    elif not watch_all:
         a, b = max(0, min(close, ints[NEAREST + 1])), min(width - 1, close + band)
     row, low, high = whole[s, a : b + 1], lower[s, a : b + 1], upper[s, a : b + 1]
     for j in range(row.size):

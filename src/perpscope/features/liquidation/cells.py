@@ -9,13 +9,16 @@ import numpy as np
 from perpscope.core.table import Array, Table
 from perpscope.core.units import ContractKind
 from perpscope.features.base import State
-from perpscope.features.liquidation.exposure import UNIT_COLUMNS
+from perpscope.features.liquidation.exposure import UNIT_COLUMNS, ExposureEntry
 from perpscope.features.liquidation.grid import LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, TIERS
 from perpscope.features.liquidation.worth import worth
 
 NOTIONAL, QUANTITY, YOUNG, DAY, LEVERAGE = range(5)
 DEPTH = 5
+
+NEVER = np.iinfo(np.int64).max
+"""A time after every row."""
 
 BLOCK = 256
 """Arrays grow by whole blocks of bins at fixed places."""
@@ -27,22 +30,35 @@ def empty_cells() -> State:
 
 
 def grid_of(state: State, rows: Table) -> LogGrid | None:
-    """The grid of the exposure, read off its rows; None until there is one."""
+    """The grid of the exposure, read off the first row about a bin; None until there is one."""
     if state["per_octave"] == 0:
-        if not len(rows):
+        of_bins = np.flatnonzero(rows["entry"] != ExposureEntry.SIDE)
+        if not len(of_bins):
             return None
-        state["per_octave"] = round(1.0 / math.log2(rows["price_high"][0] / rows["price_low"][0]))
+        first = of_bins[0]
+        state["per_octave"] = round(1.0 / math.log2(rows["price_high"][first] / rows["price_low"][first]))
     return LogGrid(state["per_octave"])
 
 
-def contents(rows: Table, kind: ContractKind) -> tuple[Array, Array]:
-    """What each row says its bin holds: notional, quantity, young and day notional, heaviest tier (5, n); units (tiers, n)."""
-    if not len(rows):
-        return np.zeros((DEPTH, 0)), np.zeros((TIERS, 0), np.float32)
-    base, quote = worth(rows["liquidation"], np.sqrt(rows["price_low"] * rows["price_high"]), kind)
-    by = np.divide(quote, rows["exposure"], out=np.zeros(len(rows)), where=rows["exposure"] > 0.0)
-    tier = np.searchsorted(LEVERAGES, rows["leverage"]).astype(np.float64)  # an empty bin has none: one past the last
-    return np.stack([quote, base, rows["young"] * by, rows["day"] * by, tier]), np.stack([rows[name] for name in UNIT_COLUMNS])
+def contents(rows: Table, at: Array, kind: ContractKind) -> Array:
+    """What the rows at the given positions say: notional, quantity, young and day notional, heaviest tier; (5, n)."""
+    out = np.zeros((DEPTH, len(at)))
+    if len(at):
+        held, forced = rows["exposure"][at], rows["liquidation"][at]
+        out[QUANTITY], out[NOTIONAL] = worth(forced, np.sqrt(rows["price_low"][at] * rows["price_high"][at]), kind)
+        by = np.divide(out[NOTIONAL], held, out=np.zeros(len(at)), where=held > 0.0)
+        out[YOUNG], out[DAY] = rows["young"][at] * by, rows["day"][at] * by
+        out[LEVERAGE] = np.searchsorted(LEVERAGES, rows["leverage"][at])  # an empty bin has none: one past the last
+    return out
+
+
+def units_of(rows: Table, at: Array) -> Array:
+    """The unit columns of the rows at the given positions; (tiers, n) float32."""
+    out = np.empty((TIERS, len(at)), np.float32)
+    if len(at):
+        for k, name in enumerate(UNIT_COLUMNS):
+            out[k] = rows[name][at]
+    return out
 
 
 def make_room(state: State, bins: Array, closes: Array, reach: int) -> int:

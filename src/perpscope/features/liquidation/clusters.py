@@ -14,7 +14,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Array, Column, Table, choice, price, quantity, row_schema, ts
 from perpscope.core.units import ContractKind, PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.cells import LEVERAGE, NOTIONAL, contents, empty_cells, grid_of, make_room
+from perpscope.features.liquidation.cells import LEVERAGE, NEVER, NOTIONAL, contents, empty_cells, grid_of, make_room, units_of
 from perpscope.features.liquidation.exposure import UNIT_COLUMNS, ExposureEntry
 from perpscope.features.liquidation.flags import Flag
 from perpscope.features.liquidation.grid import LogGrid
@@ -135,30 +135,33 @@ class LiquidationClusters(Feature):
 
     def fold(self, state: State, batch: Batch) -> Table:
         flows, rows = batch["position_flows"], batch["liquidation_exposure"]
-        rows = rows[rows["entry"] != ExposureEntry.SIDE]
         grid = grid_of(state, rows)
         if grid is None or not len(flows):
             return CLUSTERS.empty()
         params: ClusterParams = self.params
         sight = round(params.sight / grid.height)
         closes = np.floor(np.log2(flows["close"]) * grid.per_octave).astype(np.int64)
-        state["live"][:, L_LOW : L_HIGH + 1] += make_room(state, rows["bin"], closes, sight)
+        at = np.flatnonzero(rows["entry"] != ExposureEntry.SIDE)
+        bins = rows["bin"][at]
+        state["live"][:, L_LOW : L_HIGH + 1] += make_room(state, bins, closes, sight)
         live, sums, alive = np.zeros((LIVE, 6), np.int64), np.zeros((LIVE, 2)), len(state["live"])
         live[:alive], sums[:alive] = state["live"], state["sums"]
-        bounds = np.searchsorted(np.searchsorted(flows["ref_ts"], rows["ref_ts"]), np.arange(len(flows) + 1))
-        cells, units_in = contents(rows, ContractKind(state["kind"]))
+        bounds = np.searchsorted(rows["ref_ts"][at], np.append(flows["ref_ts"], NEVER))
+        cells, units_in = contents(rows, at, ContractKind(state["kind"])), units_of(rows, at)
+        entry, side = rows["entry"][at], rows["side"][at]
         parts, begin = [], 0
         while begin < len(flows):
             room = 4 * LIVE + min(2 * (len(flows) - begin), 1_000_000)
             ints, floats, units = np.empty((9, room), np.int64), np.empty((6, room)), np.empty((TIERS, room), np.float32)
             begin, alive, n = _cluster_kernel(
-                begin, flows["ref_ts"], flows["known_ts"], flows["flags"], closes - state["origin"], bounds, rows["entry"],
-                rows["side"], rows["bin"] - state["origin"], cells, units_in, state["cells"], state["units"], live, sums, alive,
+                begin, flows["ref_ts"], flows["known_ts"], flows["flags"], closes - state["origin"], bounds, entry,
+                side, bins - state["origin"], cells, units_in, state["cells"], state["units"], live, sums, alive,
                 sight, params.min_fraction, params.valley, params.edge, params.change, ints, floats, units,
             )  # fmt: skip
-            parts.append(_table(flows, grid, state["origin"], ints[:, :n], floats[:, :n], units[:, :n]))
+            if n:
+                parts.append(_table(flows, grid, state["origin"], ints[:, :n], floats[:, :n], units[:, :n]))
         state["live"], state["sums"] = live[:alive].copy(), sums[:alive].copy()
-        return Table.concat(parts)
+        return Table.concat(parts) if parts else CLUSTERS.empty()
 
 
 def _table(flows: Table, grid: LogGrid, origin: int, ints: Array, floats: Array, units: Array) -> Table:

@@ -39,7 +39,7 @@ from perpscope.features.liquidation.advance import (
 )  # fmt: skip
 from perpscope.features.liquidation.books import COHORTS, YOUNG
 from perpscope.features.liquidation.flags import Flag
-from perpscope.features.liquidation.grid import LogGrid
+from perpscope.features.liquidation.grid import NULL_BIN, LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS, checked_mix
 from perpscope.features.liquidation.shifts import kernel_edges, tier_kernels
 
@@ -96,9 +96,9 @@ class ExposureParams:
     `liquidated_fraction_long`, `_short` (kappa): share of what price reaches that is really closed by force, the rest
     having been stopped or topped up; 1 until a complete feed says otherwise.
     `taker_fee`: where the venue adds it to maintenance.
-    `band`: how far from price, in log price, cells are watched bar by bar; beyond it once per refresh.
+    `band`: how far from price, in log price, cells are watched bar by bar; beyond it every `refresh_hours`.
     `floor_fraction` of open interest: cells that hold less are empty. `tolerance`: relative change that is worth a new
-    row. `refresh_hours`: how often all cells are stated anew."""
+    row. At every seventh refresh all cells are stated anew."""
 
     mix: tuple[float, ...] = PRIOR
     bin_bps: float = 10.0
@@ -215,10 +215,10 @@ class LiquidationExposure(Feature):
 
     def _advance(self, state: State, flows: Table) -> list[Table]:
         params: ExposureParams = self.params
-        prices = np.column_stack([flows[name] for name in ("entry_low", "entry_high", "sweep_low", "sweep_high", "close")])
-        x = np.log2(prices) * self.grid.per_octave
+        x = _stacked(flows, ("entry_low", "entry_high", "sweep_low", "sweep_high", "close"))
+        x = np.log2(x) * self.grid.per_octave
         _make_room(state, x)
-        amounts = np.column_stack([flows[name] for name in _FLOWS])
+        amounts = _stacked(flows, _FLOWS)
         flags = flows["flags"] | int(Flag.TIERS_DATE) if state["undated"] else flows["flags"]
         uniform = bool((self._hazard == self._hazard[0]).all())
         books = (state[name] for name in (*_BOOKS, *_ENDS, "scale", "placed", "sums", "ints", "ring", "ring_hours"))
@@ -242,13 +242,14 @@ class LiquidationExposure(Feature):
         big, small, values, units = (
             array[:, :n] if 4 * n > array.shape[1] else array[:, :n].copy() for array in (big, small, values, units)
         )
-        bar, bins, cell = big[BAR], big[BIN], small[ENTRY] != SIDE
-        at = bins[cell]
-        low = int(at.min()) if len(at) else 0
-        scale = np.arange(low, (int(at.max()) if len(at) else 0) + 1)
-        bottom, top = np.full(n, np.nan), np.full(n, np.nan)
-        bottom[cell], top[cell] = self.grid.low(scale)[at - low], self.grid.high(scale)[at - low]
+        bar, bins = big[BAR], big[BIN]
+        of_bins = bins[bins != NULL_BIN]
+        low = int(of_bins.min()) if len(of_bins) else 0
+        scale = np.arange(low, (int(of_bins.max()) if len(of_bins) else 0) + 1)
+        at = np.maximum(bins - low, -1)  # a row about no bin finds the NaN at the end
+        bottom, top = (np.append(edge(scale), np.nan)[at] for edge in (self.grid.low, self.grid.high))
         kappa = np.array([np.nan, params.liquidated_fraction_long, params.liquidated_fraction_short])
+        forced = values[0] if (kappa[1:] == 1.0).all() else values[0] * kappa[small[SIDE_CODE]]
         names = ("exposure", "unplaced", "unresolved", "swept", "young", "day")
         return Table.of(
             EXPOSURE,
@@ -261,7 +262,7 @@ class LiquidationExposure(Feature):
             bin=bins,
             price_low=bottom,
             price_high=top,
-            liquidation=values[0] * kappa[small[SIDE_CODE]],
+            liquidation=forced,
             leverage=np.array([*LEVERAGES, np.nan])[small[LEVERAGE]],
             flags=big[FLAGS],
             **{name: values[i] for i, name in enumerate(names)},
@@ -273,6 +274,11 @@ _FLOWS = (
     "open_interest", "opened_long", "opened_short", "closed_long", "closed_short", "liquidated_long", "liquidated_short",
     "late_opened", "unseen", "rebase", "volume",
 )  # fmt: skip
+
+
+def _stacked(flows: Table, names: tuple[str, ...]) -> Array:
+    """Columns side by side: one row per bar."""
+    return np.ascontiguousarray(np.array([flows[name] for name in names]).T)
 
 
 def _instrument(plain: dict[str, Any]) -> Instrument:

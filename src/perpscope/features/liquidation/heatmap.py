@@ -65,9 +65,10 @@ class LiquidationHeatmap(Feature):
 
     def fold(self, state: State, batch: Batch) -> Table:
         rows = batch["liquidation_exposure"]
-        rows = rows[rows["entry"] == ExposureEntry.CELL]
-        if not len(rows):
+        cells = rows["entry"] == ExposureEntry.CELL
+        if not cells.any():
             return HEATMAP.empty()
+        rows = rows[cells]
         quantity_, notional = worth(
             rows["liquidation"], np.sqrt(rows["price_low"] * rows["price_high"]), ContractKind(state["kind"])
         )

@@ -81,16 +81,16 @@ class LiquidationLedger(Feature):
         flows, rows = batch["position_flows"], batch["liquidation_exposure"]
         if not len(flows):
             return LEDGER.empty()
-        accounts = rows[rows["entry"] == ExposureEntry.SIDE]
+        accounts = np.flatnonzero(rows["entry"] == ExposureEntry.SIDE)  # per bar a long one, then a short one
         columns = {}
         for side in PositionSide:
-            name, mine = side.name.lower(), accounts[accounts["side"] == side]
+            name, mine = side.name.lower(), accounts[side - 1 :: 2]
             for flow, _ in _FLOWS:
                 columns[f"{flow}_{name}"] = flows[f"{flow}_{name}"] + (flows["late_opened"] if flow == "opened" else 0.0)
-            columns[f"placed_{name}"] = mine["exposure"]
+            columns[f"placed_{name}"] = rows["exposure"][mine]
             for part in ("unplaced", "swept", "unresolved"):
-                columns[f"{part}_{name}"] = mine[part]
-            flags = mine["flags"]
+                columns[f"{part}_{name}"] = rows[part][mine]
+            flags = rows["flags"][mine]
         interest = flows["open_interest"]
         placed = columns["placed_long"] + columns["placed_short"]
         reported = flags & _NO_LIQ == 0

@@ -16,7 +16,7 @@ from perpscope.core.table import Array, Column, Table, price, row_schema
 from perpscope.core.time import DAY, HOUR, YEAR
 from perpscope.core.units import ContractKind
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.cells import NOTIONAL, YOUNG, contents, empty_cells, grid_of, make_room
+from perpscope.features.liquidation.cells import NEVER, NOTIONAL, YOUNG, contents, empty_cells, grid_of, make_room
 from perpscope.features.liquidation.exposure import ExposureEntry
 from perpscope.numeric.jit import njit
 
@@ -102,7 +102,6 @@ class LiquidationOutlook(Feature):
 
     def fold(self, state: State, batch: Batch) -> Table:
         flows, rows = batch["position_flows"], batch["liquidation_exposure"]
-        rows = rows[rows["entry"] == ExposureEntry.CELL]
         if not len(flows):
             return OUTLOOK.empty()
         params: OutlookParams = self.params
@@ -112,11 +111,13 @@ class LiquidationOutlook(Feature):
         if grid is not None:
             marks = np.log2(flows["close"]) * grid.per_octave
             reach = round(params.reach / grid.height)
-            make_room(state, rows["bin"], np.floor(marks).astype(np.int64), reach)
-            bounds = np.searchsorted(np.searchsorted(flows["ref_ts"], rows["ref_ts"]), np.arange(n + 1))
-            held, _ = contents(rows, ContractKind(state["kind"]))
+            at = np.flatnonzero(rows["entry"] == ExposureEntry.CELL)
+            bins = rows["bin"][at]
+            make_room(state, bins, np.floor(marks).astype(np.int64), reach)
+            bounds = np.searchsorted(rows["ref_ts"][at], np.append(flows["ref_ts"], NEVER))
+            held = contents(rows, at, ContractKind(state["kind"]))
             _outlook_kernel(
-                marks - state["origin"], bounds, rows["side"], rows["bin"] - state["origin"], held, state["cells"], reach,
+                marks - state["origin"], bounds, rows["side"][at], bins - state["origin"], held, state["cells"], reach,
                 grid.height, _HORIZON_NS / YEAR, DAY / YEAR, _ERFC, out,
             )  # fmt: skip
             for i in (-2, -1):
@@ -160,54 +161,41 @@ def _outlook_kernel(
     horizons: Array, day: float, table: Array, out: Array,
 ) -> None:  # fmt: skip
     """`out` columns: sigma (given), within 1 and 2 sigma, imbalances, expected per horizon, young, heaviest bins."""
-    sums, expected = np.zeros((2, 3)), np.zeros((2, horizons.size))
+    first_expected, first_young, first_heaviest = 7, 7 + 2 * horizons.size, 9 + 2 * horizons.size
     for t in range(marks.size):
         for r in range(bounds[t], bounds[t + 1]):
             cells[side[r] - 1, :, bins[r]] = held[:, r]
         sigma = out[t, 0]
-        sums[:], expected[:] = 0.0, 0.0
+        daily = sigma * math.sqrt(day) / height
         for s in range(2):
-            heaviest, most = np.nan, 0.0
             step = -1 if s == 0 else 1
-            i = math.ceil(marks[t] - 0.5) - 1 if s == 0 else math.floor(marks[t] - 0.5) + 1
-            for _ in range(reach):
-                if i < 0 or i >= cells.shape[2]:
-                    break
-                value = cells[s, NOTIONAL, i]
-                if value > 0.0:
-                    if value > most:
-                        heaviest, most = float(i), value
-                    away = abs(i + 0.5 - marks[t]) * height
-                    _add_reach(away, value, cells[s, YOUNG, i], sigma, day, horizons, table, sums[s], expected[s])
-                i += step
-            out[t, out.shape[1] - 2 + s] = heaviest
-        if sigma != sigma:
-            continue
+            begin = math.ceil(marks[t] - 0.5) - 1 if s == 0 else math.floor(marks[t] - 0.5) + 1
+            room = min(reach, begin + 1 if s == 0 else cells.shape[2] - begin)
+            row = cells[s, NOTIONAL]
+            offset = abs(begin + 0.5 - marks[t])  # bins from the mark to the first centre; the next ones are whole bins on
+            heaviest, most = np.nan, 0.0
+            for j in range(room):
+                if row[begin + step * j] > most:
+                    heaviest, most = float(begin + step * j), row[begin + step * j]
+            out[t, first_heaviest + s] = heaviest
+            if sigma != sigma:
+                continue
+            one, two, young = 0.0, 0.0, 0.0
+            for j in range(min(room, int(max(0.0, 2.0 * daily - offset + 1.0)))):
+                i = begin + step * j
+                two += row[i]
+                if offset + j <= daily:
+                    one += row[i]
+                    young += cells[s, YOUNG, i]
+            out[t, 1 + s], out[t, 3 + s], out[t, first_young + s] = one, two, young
+            for h in range(horizons.size):
+                scale = height / (sigma * math.sqrt(2.0 * horizons[h])) * _STEPS
+                total = 0.0
+                for j in range(min(room, int(max(0.0, 6 * _STEPS / scale - offset)))):
+                    x = (offset + j) * scale
+                    k = int(x)
+                    total += row[begin + step * j] * (table[k] + (x - k) * (table[k + 1] - table[k]))
+                out[t, first_expected + 2 * h + s] = total
         for k in range(2):
-            longs, shorts = sums[0, k], sums[1, k]
-            out[t, 1 + 2 * k], out[t, 2 + 2 * k] = longs, shorts
+            longs, shorts = out[t, 1 + 2 * k], out[t, 2 + 2 * k]
             out[t, 5 + k] = (shorts - longs) / (shorts + longs) if shorts + longs > 0.0 else np.nan
-        for h in range(horizons.size):
-            out[t, 7 + 2 * h], out[t, 8 + 2 * h] = expected[0, h], expected[1, h]
-        at = 7 + 2 * horizons.size
-        out[t, at], out[t, at + 1] = sums[0, 2], sums[1, 2]
-
-
-@njit
-def _add_reach(
-    away: float, value: float, young: float, sigma: float, day: float, horizons: Array, table: Array, sums: Array,
-    expected: Array,
-) -> None:  # fmt: skip
-    if sigma != sigma:
-        return
-    daily = sigma * math.sqrt(day)
-    if away <= 2.0 * daily:
-        sums[1] += value
-        if away <= daily:
-            sums[0] += value
-            sums[2] += young
-    for h in range(horizons.size):
-        x = away / (sigma * math.sqrt(2.0 * horizons[h])) * _STEPS
-        if x < 6 * _STEPS:
-            j = int(x)
-            expected[h] += value * (table[j] + (x - j) * (table[j + 1] - table[j]))

@@ -64,9 +64,10 @@ class LiquidationSweeps(Feature):
 
     def fold(self, state: State, batch: Batch) -> Table:
         flows, rows = batch["position_flows"], batch["liquidation_exposure"]
-        rows = rows[rows["entry"] == ExposureEntry.SWEPT]
-        if not len(rows):
+        broken = rows["entry"] == ExposureEntry.SWEPT
+        if not broken.any():
             return SWEEPS.empty()
+        rows = rows[broken]
         bar = np.searchsorted(flows["ref_ts"], rows["ref_ts"])
         longs = rows["side"] == PositionSide.LONG
         realised = np.where(longs, flows["liquidated_long"][bar], flows["liquidated_short"][bar])
