@@ -66,9 +66,8 @@ def test_weights_must_match_the_frames() -> None:
 
 
 def test_a_hole_forgets_the_last_break() -> None:
-    from perpscope.features.structure.breaks import BREAKS
-
     from perpscope.features.structure.average_stack import AVERAGE_STACK
+    from perpscope.features.structure.breaks import BREAKS
 
     at = np.array([1, 2, 5]) * HOUR  # nothing at 3 and 4
     flat = np.full(3, 100.0)
