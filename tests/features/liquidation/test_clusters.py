@@ -10,10 +10,11 @@ from perpscope.core.errors import UserError
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR
 from perpscope.core.units import PositionSide
-from perpscope.features.liquidation.clusters import OVER, ClusterEvent, ClusterParams, LiquidationClusters
+from perpscope.features.liquidation.clusters import ClusterParams, LiquidationClusters
 from perpscope.features.liquidation.exposure import ExposureParams, LiquidationExposure
 from perpscope.features.liquidation.flows import FlowParams, PositionFlows
 from perpscope.features.liquidation.mix import TIERS
+from perpscope.features.liquidation.tracking import OVER, ClusterEvent
 
 ALL_TEN = tuple(1.0 if k == 6 else 0.0 for k in range(TIERS + 1))
 

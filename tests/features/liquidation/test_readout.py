@@ -14,13 +14,13 @@ from perpscope.core.time import DAY, HOUR
 from perpscope.core.units import PositionSide
 from perpscope.features.liquidation.bands import bands, by_tier, prior_fraction, units_of
 from perpscope.features.liquidation.cascade import cascade_ratio
-from perpscope.features.liquidation.clusters import OVER
 from perpscope.features.liquidation.export import heatmap_export, map_export
 from perpscope.features.liquidation.exposure import ExposureEntry, ExposureParams, LiquidationExposure
 from perpscope.features.liquidation.heatmap import HEATMAP
 from perpscope.features.liquidation.levels import live_clusters, nearest_levels
 from perpscope.features.liquidation.map import map_at, newest_cells
 from perpscope.features.liquidation.mix import PRIOR, TIERS
+from perpscope.features.liquidation.tracking import OVER
 from perpscope.features.liquidation.window import heat_window
 
 FOLDS = ("liquidation_exposure", "liquidation_ledger", "liquidation_heatmap", "liquidation_sweeps", "liquidation_clusters")

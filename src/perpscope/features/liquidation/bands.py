@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from perpscope.core.errors import UserError
 from perpscope.core.table import Table
-from perpscope.features.liquidation.exposure import UNIT_COLUMNS
+from perpscope.features.liquidation.entries import UNIT_COLUMNS
 from perpscope.features.liquidation.mix import LEVERAGES, TIERS
 
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from perpscope.core.table import Array, Table
 from perpscope.core.units import ContractKind
 from perpscope.features.base import State
-from perpscope.features.liquidation.exposure import UNIT_COLUMNS, ExposureEntry
+from perpscope.features.liquidation.entries import UNIT_COLUMNS, ExposureEntry
 from perpscope.features.liquidation.grid import LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, TIERS
 from perpscope.features.liquidation.worth import worth

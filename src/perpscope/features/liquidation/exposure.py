@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import astuple, dataclass
-from enum import IntEnum
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -14,78 +13,23 @@ from perpscope.contract import tables_of
 from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument, RiskTier, TierTable
-from perpscope.core.table import Array, Column, Table, choice, flag, price, quantity, row_schema
+from perpscope.core.table import Array, Table
 from perpscope.core.time import DAY, HOUR, Timeframe
-from perpscope.core.units import ContractKind, PositionSide
+from perpscope.core.units import ContractKind
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.advance import (
-    AGE,
-    ALL,
-    BAR,
-    BIN,
-    CELL,
-    ENTRY,
-    FLAGS,
-    FULL,
-    LEVERAGE,
-    NEAREST,
-    OLDER,
-    ORIGIN,
-    SIDE,
-    SIDE_CODE,
-    SWEPT,
-    YOUNG_AGE,
-    advance,
-)  # fmt: skip
+from perpscope.features.liquidation.advance import advance
 from perpscope.features.liquidation.books import COHORTS, YOUNG
+from perpscope.features.liquidation.entries import EXPOSURE, UNIT_COLUMNS, AgeClass, ExposureEntry
 from perpscope.features.liquidation.flags import Flag
 from perpscope.features.liquidation.grid import NULL_BIN, LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS, checked_mix
 from perpscope.features.liquidation.shifts import kernel_edges, tier_kernels
+from perpscope.features.liquidation.statement import AGE, BAR, BIN, ENTRY, FLAGS, FULL, LEVERAGE, NEAREST, ORIGIN, SIDE_CODE
+
+__all__ = ["EXPOSURE", "UNIT_COLUMNS", "AgeClass", "ExposureEntry", "ExposureParams", "LiquidationExposure"]
 
 BLOCK = 256
 """The arrays of the books grow with the price range, by whole blocks of bins at fixed places."""
-
-
-class ExposureEntry(IntEnum):
-    """What a row is an account of: a whole side, one bin, or what broke in one bin."""
-
-    SIDE = SIDE
-    CELL = CELL
-    SWEPT = SWEPT
-
-
-class AgeClass(IntEnum):
-    """How long ago positions were opened: no matter; under 3 hours; earlier."""
-
-    ALL = ALL
-    YOUNG = YOUNG_AGE
-    OLDER = OLDER
-
-
-UNIT_COLUMNS = tuple(f"unit_{leverage:g}x" for leverage in LEVERAGES)
-
-
-EXPOSURE = row_schema(
-    "liquidation_exposure",
-    choice("entry", ExposureEntry, "account of a side, of a bin, or of what broke in a bin"),
-    choice("side", PositionSide, "whose positions", mirror="flip"),
-    choice("age", AgeClass, "age class; ALL but in SWEPT rows"),
-    flag("full", "the bar states every cell anew"),
-    Column("bin", "id", "absolute bin of the log grid; NULL_BIN in SIDE rows", "int64"),
-    price("price_low", "lower edge of the bin; NaN in SIDE rows", mirror="swap:price_high"),
-    price("price_high", "upper edge of the bin; NaN in SIDE rows", mirror="swap:price_low"),
-    quantity("exposure", "SIDE: placed on the map; CELL: held in the bin from this bar on; SWEPT: broken in the bar"),
-    quantity("liquidation", "part of exposure expected to be closed by force: exposure x liquidated fraction"),
-    quantity("unplaced", "SIDE: held, but not on the map; with exposure it makes the open interest"),
-    quantity("unresolved", "SIDE: opened in the bar with a liquidation price behind its close, not placed"),
-    quantity("swept", "SIDE: broken in the bar over all bins"),
-    quantity("young", "part of exposure opened less than 3 hours ago; NaN in SIDE rows"),
-    quantity("day", "part of exposure opened 3 to 24-30 hours ago; NaN in SIDE rows, or where tiers close unequally"),
-    Column("leverage", "ratio", "leverage that contributes most; NaN in SIDE rows and where nothing is held"),
-    Column("flags", "flag", "sum of `Flag` codes", "int64"),
-    *(Column(name, "quantity", f"exposure if all opens were at {name[5:]}", "float32") for name in UNIT_COLUMNS),
-)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Column, Table, choice, flag, price, quantity, row_schema
 from perpscope.core.units import ContractKind, PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.exposure import ExposureEntry
+from perpscope.features.liquidation.entries import ExposureEntry
 from perpscope.features.liquidation.worth import worth
 
 HEATMAP = row_schema(

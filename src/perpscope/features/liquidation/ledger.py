@@ -11,7 +11,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Column, Table, quantity, row_schema
 from perpscope.core.units import PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.exposure import ExposureEntry
+from perpscope.features.liquidation.entries import ExposureEntry
 
 _FLOWS = (
     ("opened", "opened in the bar"),

@@ -9,7 +9,7 @@ import numpy as np
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, YEAR
 from perpscope.core.units import PositionSide
-from perpscope.features.liquidation.clusters import OVER
+from perpscope.features.liquidation.tracking import OVER
 
 
 class Level(NamedTuple):

@@ -14,7 +14,7 @@ from perpscope.core.table import Array, Column, Table, choice, price, quantity, 
 from perpscope.core.time import HOUR, NULL_TS
 from perpscope.core.units import PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.exposure import ExposureEntry
+from perpscope.features.liquidation.entries import ExposureEntry
 from perpscope.features.liquidation.grid import NULL_BIN, LogGrid
 
 OBSERVED = row_schema(

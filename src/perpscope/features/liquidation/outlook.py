@@ -17,7 +17,7 @@ from perpscope.core.time import DAY, HOUR, YEAR
 from perpscope.core.units import ContractKind
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.features.liquidation.cells import NEVER, NOTIONAL, YOUNG, contents, empty_cells, grid_of, make_room
-from perpscope.features.liquidation.exposure import ExposureEntry
+from perpscope.features.liquidation.entries import ExposureEntry
 from perpscope.numeric.jit import njit
 
 HORIZONS = {"1h": HOUR, "4h": 4 * HOUR, "24h": DAY, "7d": 7 * DAY}

@@ -11,7 +11,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Column, Table, choice, price, quantity, row_schema
 from perpscope.core.units import ContractKind, PositionSide
 from perpscope.features.base import Feature, FeatureSpec, State
-from perpscope.features.liquidation.exposure import UNIT_COLUMNS, AgeClass, ExposureEntry
+from perpscope.features.liquidation.entries import UNIT_COLUMNS, AgeClass, ExposureEntry
 from perpscope.features.liquidation.flags import Flag
 from perpscope.features.liquidation.worth import worth
 
