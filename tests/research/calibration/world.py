@@ -97,8 +97,11 @@ class World:
         )  # fmt: skip
 
 
-def make_world(seed: int, days: int = 40, lots: int = 24, sigma: float = 0.0028, hazard: float = 1 / 120) -> World:
-    """Every bar opens one unit a side, in lots entered anywhere in its range; lots close at random or break."""
+def make_world(
+    seed: int, days: int = 40, lots: int = 24, sigma: float = 0.0028, hazard: float = 1 / 120, activity: float = 0.0
+) -> World:
+    """Every bar opens a unit a side, in lots entered anywhere in its range; lots close at random or break. With `activity` the
+    unit comes and goes in spells of some hours (standard deviation of its logarithm)."""
     rng = np.random.default_rng(seed)
     n = days * 96
     close = np.log(1000.0) + np.cumsum(rng.standard_t(4, n) * sigma / np.sqrt(2))
@@ -114,7 +117,10 @@ def make_world(seed: int, days: int = 40, lots: int = 24, sigma: float = 0.0028,
     price = entry + np.log((1 - sign / limit) / (1 - sign * rate)) + rng.normal(0, 0.0005, size)
     price = np.where(leverage > 0, price, -sign * 1e9)  # those that never break
     lives = np.minimum(rng.geometric(hazard, size), 10**6)
-    interest, volume, events = _play(close, high, low, price, lives, lots)
+    spell, noise = np.zeros(n), rng.standard_normal(n)
+    for t in range(1, n):
+        spell[t] = 0.95 * spell[t - 1] + np.sqrt(1 - 0.95**2) * noise[t]
+    interest, volume, events = _play(close, high, low, price, lives, lots, np.exp(activity * spell))
     events = np.column_stack([events, rng.integers(900, size=len(events))])
     ref = START + STEP * np.arange(n)
     bars = Table.filled(
@@ -126,7 +132,7 @@ def make_world(seed: int, days: int = 40, lots: int = 24, sigma: float = 0.0028,
 
 
 @numba.njit(cache=True)
-def _play(close, high, low, price, lives, lots):
+def _play(close, high, low, price, lives, lots, unit):
     """Lots through the bars: break, leave when their time has come, open; then the larger side leaves pro rata."""
     n = close.size
     room = n * lots
@@ -157,8 +163,8 @@ def _play(close, high, low, price, lives, lots):
             for j in range(lots):
                 if price[t, s, j] < close[t] if s == 0 else price[t, s, j] > close[t]:
                     i = held[s]
-                    level[s, i], quantity[s, i], due[s, i] = price[t, s, j], 1.0 / lots, t + lives[t, s, j]
-                    sums[s] += 1.0 / lots
+                    level[s, i], quantity[s, i], due[s, i] = price[t, s, j], unit[t] / lots, t + lives[t, s, j]
+                    sums[s] += unit[t] / lots
                     held[s] += 1
         equal = min(sums[0], sums[1])
         for s in range(2):
@@ -166,6 +172,6 @@ def _play(close, high, low, price, lives, lots):
                 quantity[s, i] *= equal / sums[s]
         interest[t] = equal
         # half of all opens and closes of both sides; lots that broke inside their bar are both
-        volume[t] = (2.0 + 2.0 * before + 2.0 - 2.0 * equal) / 2.0
+        volume[t] = (4.0 * unit[t] + 2.0 * before - 2.0 * equal) / 2.0
         before = equal
     return interest, volume, events[:found]

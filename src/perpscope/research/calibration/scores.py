@@ -76,6 +76,16 @@ def out_of_sample(
 def score_cells(fit: MixFit, known: Cells, judged: Cells) -> Floats:
     """Negative binomial log score of each cell in effective events; the dispersion is that of the cells known before."""
     u0 = judged.event_quantity
-    floor = 1e-3 * max(float(known.realised.mean()), 1e-12) / u0
-    dispersion = fit_dispersion(known.realised / u0, np.maximum(fit.shown(known) / u0, floor))
-    return negative_binomial_log_score(judged.realised / u0, np.maximum(fit.shown(judged) / u0, floor), dispersion)
+    shown = np.maximum(fit.shown(judged) / u0, _floor(known))
+    return negative_binomial_log_score(judged.realised / u0, shown, score_dispersion(fit, known))
+
+
+def score_dispersion(fit: MixFit, known: Cells) -> float:
+    """The negative binomial dispersion of reports around a fit, in effective events."""
+    u0 = known.event_quantity
+    return fit_dispersion(known.realised / u0, np.maximum(fit.shown(known) / u0, _floor(known)))
+
+
+def _floor(known: Cells) -> float:
+    """A thousandth of the mean report: no prediction may call a report impossible."""
+    return 1e-3 * max(float(known.realised.mean()), 1e-12) / known.event_quantity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ Integers = npt.NDArray[np.int64]
 WARMUP_DAYS = 75
 """History that the filter wants before the first bar that counts (LIQUIDATION 3.6 asks for 60)."""
 
-MOST_BARS = 60_000
+MOST_BARS = 150_000
 """Bars of the finest path: beyond it the next coarser ones are taken, so that a run stays a matter of seconds."""
 
 FEWEST_EVENTS = 20
@@ -187,25 +187,28 @@ def load_study(
         raise UserError(
             f"The lake has no open interest of {venue} {symbol}; without it nobody knows how many positions exist. Import it."
         )
-    span = lake.span(venue, symbol, totals_stream if totals_stream in streams else "open_interest")
     length = Timeframe.parse(interval).ns
-    first, last = max(span[0] - length, start or 0), min(span[1], end or span[1])
-    if first >= last:
-        raise UserError(
-            f"There is nothing between {format_ts(first)} and {format_ts(last)}: {venue} {symbol} has liquidations and open "
-            f"interest from {format_ts(span[0])} to {format_ts(span[1])}. Choose another range."
-        )
-    begin = first - warmup_days * DAY
     bars = sorted(
         (s for s in streams if stream_kind(s) == "bars" and length % Timeframe.parse(str(stream_frame(s))).ns == 0),
         key=lambda s: Timeframe.parse(str(stream_frame(s))).ns,
     )
     if not bars:
         raise UserError(f"The lake has no bars of {venue} {symbol} that tile {interval}. Import some.")
+    span = _span(lake, venue, symbol, totals_stream if totals_stream in streams else None, bars, warmup_days)
+    begins = span[0] - length if totals_stream in streams else span[0]
+    first, last = max(begins, start or 0), min(span[1], end or span[1])
+    if first >= last:
+        raise UserError(
+            f"There is nothing between {format_ts(first)} and {format_ts(last)}: {venue} {symbol} has liquidations and open "
+            f"interest from {format_ts(span[0])} to {format_ts(span[1])}. Choose another range."
+        )
+    begin = first - warmup_days * DAY
     tables = {s: lake.read(venue, symbol, s, begin, last) for s in bars}
     tables["open_interest"], said = _interest(lake, venue, symbol, begin, last, warmup_interest)
     notes += said
     for s in streams:
+        if stream_kind(s) == "funding":
+            tables[s] = lake.read(venue, symbol, s, begin, last)
         if stream_kind(s) == "mark_bars" and length % Timeframe.parse(str(stream_frame(s))).ns == 0:
             tables[s] = lake.read(venue, symbol, s, begin, last)
     covering = [s for s in bars if _covers(tables[s], s, begin, last)]
@@ -229,9 +232,20 @@ def load_study(
         notes.append("No mark price: last prices are taken for it.")
     wanted = {fine, f"bars@{interval}", *covering[-1:]}
     kept = {s: t for s, t in tables.items() if stream_kind(s) != "bars" or s in wanted}
-    return Study(
+    study = Study(
         instrument, kept, interval, interval, begin, first, last, totals, events, str(stream_frame(fine)), tuple(notes)
     )
+    return replace(study, tables={**kept, f"bars@{interval}": study.bars})
+
+
+def _span(lake: Lake, venue: str, symbol: str, totals: str | None, bars: Sequence[str], warmup_days: int) -> tuple[int, int]:
+    """Where the totals are; without any, where both open interest and bars are, less a warm-up."""
+    if totals is not None:
+        return lake.span(venue, symbol, totals)
+    spans = [lake.span(venue, symbol, s) for s in bars]
+    held = lake.span(venue, symbol, "open_interest")
+    first = max(held[0], min(s[0] for s in spans) + warmup_days * DAY)
+    return -(-first // DAY) * DAY, min(held[1], max(s[1] for s in spans))
 
 
 def _covers(table: Table, stream: str, begin: int, end: int) -> bool:
