@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from perpscope.cli.options import AsJson, LakeDir, VenueName, progress_bar
+from perpscope.cli.options import AsJson, LakeDir, OutDir, VenueName, progress_bar
 
 app = typer.Typer(
     help="The liquidation map: learn its leverage mix, and measure its skill.", no_args_is_help=True, rich_markup_mode=None
@@ -67,6 +67,44 @@ def calibrate(
     print(f"wrote {path}")
 
 
-@app.callback()
-def liquidations() -> None:
-    """The liquidation map: learn its leverage mix, and measure its skill."""
+@app.command()
+def skill(
+    lake: LakeDir,
+    symbol: SymbolName = "BTCUSDT",
+    venue: VenueName = "binance",
+    out: OutDir = Path("out/skill"),
+    start: Start = None,
+    end: End = None,
+    interval: Annotated[
+        str | None,
+        typer.Option("--interval", help="Length of the liquidation totals, such as 1h; default: the shortest."),
+    ] = None,
+    warmup_interest: Interest = "auto",
+    json: AsJson = False,
+) -> None:
+    """Measure what the map is worth against price and volume alone, public algorithms and placebos; good or bad, it is told."""
+    from perpscope.core.time import parse_ts
+    from perpscope.lake import Lake
+    from perpscope.research.skill.run import measure_lake
+    from perpscope.research.skill.words import told
+    from perpscope.research.skill.write import write_skill
+
+    with progress_bar(quiet=json) as bar:
+        result = measure_lake(
+            Lake(lake),
+            venue,
+            symbol,
+            created_ts=time.time_ns(),
+            start=None if start is None else parse_ts(start),
+            end=None if end is None else parse_ts(end),
+            interval=interval,
+            warmup_interest=warmup_interest,
+            progress=bar,
+        )
+        written = write_skill(result, out)
+    if json:
+        print((out / "skill.json").read_text(encoding="utf-8"), end="")
+        return
+    print("\n".join(told(result.report)))
+    for path in written:
+        print(f"wrote {path}")

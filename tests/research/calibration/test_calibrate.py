@@ -11,7 +11,6 @@ import pytest
 from perpscope.core.errors import UserError
 from perpscope.core.events import LIQUIDATION_TOTALS
 from perpscope.core.time import DAY, parse_ts
-from perpscope.lake import Lake, import_files
 from perpscope.research.calibration.artefact import read_artefact, write_artefact
 from perpscope.research.calibration.calibrate import calibrate, calibrate_lake
 from perpscope.research.calibration.feeds import FeedModel
@@ -86,21 +85,6 @@ def test_too_few_days_and_no_liquidations_are_said_in_a_sentence(worlds):
     silent = study.totals.with_columns(long_quantity=np.zeros(len(study.totals)), short_quantity=np.zeros(len(study.totals)))
     with pytest.raises(UserError, match="No liquidation of demo X is reported"):
         calibrate(replace(study, totals=silent), created_ts=0)
-
-
-@pytest.fixture(scope="module")
-def recorded(shared_data, tmp_path_factory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("recorded") / "lake")
-    bars = shared_data / "bars"
-    given = [
-        ("coinalyze", sorted((bars / "coinalyze" / "1h").glob("BTCUSDT_*")), "binance"),
-        ("bars-parquet", [bars / "binance_perp" / "1h" / "BTCUSDT.parquet"], "binance"),
-        ("bars-parquet", [bars / "bybit_oi" / "1h" / "BTCUSDT.parquet"], "bybit"),
-    ]
-    for preset, files, venue in given:
-        import_files(lake, preset, files, venue=venue, symbol="BTCUSDT")
-        lake.refresh()
-    return lake
 
 
 def test_recorded_hours_are_read_with_every_assumption_stated(recorded):

@@ -216,20 +216,30 @@ def expectation(
     """
     tiers = exposure.shape[1]
     counts[:], exposures[:], by_side[:], rest[:] = 0.0, 0.0, 0.0, 0.0
+    mix = np.empty((2, tiers))
+    for k in range(tiers):
+        mix[0, k], mix[1, k] = fractions[0] * shares[k + 1], fractions[1] * shares[k + 1]
+    split = np.zeros((2, tiers))  # reports by side and tier, before they are multiplied by the mix
+    widest = 0
+    for w in range(weight.size):
+        widest = max(widest, starts[w + 1] - starts[w])
+    expected = np.empty(widest)
     likelihood = 0.0
     for w in range(weight.size):
         v = weight[w]
         if v == 0.0:
             continue
-        total, reported = 0.0, 0.0
-        for c in range(starts[w], starts[w + 1]):
-            expected = level * background[c]
+        total, reported, first = 0.0, 0.0, starts[w]
+        for c in range(first, starts[w + 1]):
+            s = side[c]
+            here = level * background[c]
             for k in range(tiers):
-                expected += fractions[side[c]] * shares[k + 1] * exposure[c, k]
-            total += expected
+                here += mix[s, k] * exposure[c, k]
+            expected[c - first] = here
+            total += here
             reported += realised[c]
             if realised[c] > 0.0:
-                likelihood += v * realised[c] * np.log(max(expected, 1e-300))
+                likelihood += v * realised[c] * np.log(max(here, 1e-300))
         extra = 0.0
         if capacity[w] < np.inf:
             z = total / capacity[w]
@@ -239,23 +249,22 @@ def expectation(
             likelihood -= v * (total - reported * z)
         else:
             likelihood -= v * total
-        for c in range(starts[w], starts[w + 1]):
-            s = side[c]
-            expected = level * background[c]
-            for k in range(tiers):
-                expected += fractions[s] * shares[k + 1] * exposure[c, k]
-            for k in range(tiers):
-                by_side[s, k + 1] += v * exposure[c, k]
-            rest[1] += v * background[c]
-            if expected <= 0.0:
-                continue
+        for c in range(first, starts[w + 1]):
+            s, here = side[c], expected[c - first]
             # seen in the cell, and hidden ones spread like the expectation; per unit of expectation
-            rate = v * (realised[c] / expected + (extra / total if total > 0.0 else 0.0))
+            rate = 0.0
+            if here > 0.0:
+                rate = v * (realised[c] / here + (extra / total if total > 0.0 else 0.0))
+            rest[1] += v * background[c]
             rest[0] += rate * level * background[c]
             for k in range(tiers):
-                part = rate * fractions[s] * shares[k + 1] * exposure[c, k]
-                counts[k + 1] += part
-                rest[2 + s] += part
+                by_side[s, k + 1] += v * exposure[c, k]
+                split[s, k] += rate * exposure[c, k]
+    for s in range(2):
+        for k in range(tiers):
+            part = mix[s, k] * split[s, k]
+            counts[k + 1] += part
+            rest[2 + s] += part
     for k in range(tiers):
         exposures[k + 1] = fractions[0] * by_side[0, k + 1] + fractions[1] * by_side[1, k + 1]
     return likelihood
