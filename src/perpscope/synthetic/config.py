@@ -87,7 +87,7 @@ class Makers:
     home_quantity: float = 500.0  # every second maker is long that much here (hedged elsewhere), the others short
     hedge_seconds: float = 300.0  # in which inventory is hedged elsewhere
     skew_per_unit: float = 0.00012  # log price per unhedged base unit and maker
-    carry_per_unit: float = 0.000001  # log price per base unit away from home
+    carry_per_unit: float = 0.0000055  # log price per base unit away from home
     basis: float = -0.00055  # where the perpetual trades against the index when nobody leans on it
 
 
@@ -137,7 +137,7 @@ class Retail:
     quantity: float = 0.12  # mean opening, base units
     quantity_spread: float = 1.55
     bias: float = 0.04  # more longs than shorts
-    mood: float = 0.25  # how much the common mood moves the share of longs
+    mood: float = 0.4  # how much the common mood moves the share of longs
     trend: float = 0.15  # they buy what rose
     holding_hours: float = 36.0  # typical at 10x: the median, or the mean if memoryless
     holding_slope: float = 0.7  # higher leverage holds shorter: hours * (10 / leverage) ** slope

@@ -47,7 +47,9 @@ def model_true(base: Config) -> Config:
         cross_share=0.0,
         top_up_share=0.0,
     )
-    return replace(base, retail=mix, venue=replace(base.venue, funding_from_margin=False))
+    # makers who lean against their whole position pull price back, which would pass for an attraction by levels
+    makers = replace(base.makers, carry_per_unit=0.0)
+    return replace(base, retail=mix, makers=makers, venue=replace(base.venue, funding_from_margin=False))
 
 
 def misspecified(base: Config) -> Config:

@@ -66,9 +66,9 @@ def heat(axis: Any, sample: Sample, by_distance: Profile, reported: bool) -> Non
     bars = sample.study.bars
     inside = (sample.ref >= sample.edges[0]) & (sample.ref < sample.edges[-1])
     at = np.flatnonzero(inside)
-    low, high = float(np.log(bars["low"][at]).min()) - 0.03, float(np.log(bars["high"][at]).max()) + 0.03
+    low, high = 0.97 * float(bars["low"][at].min()), 1.03 * float(bars["high"][at].max())
     rows = 260
-    centres = low + (np.arange(rows) + 0.5) * (high - low) / rows
+    centres = np.log(low + (np.arange(rows) + 0.5) * (high - low) / rows)
     picture = np.zeros((rows, len(at)))
     before = np.log(np.concatenate([bars["open"][:1], bars["close"][:-1]]))
     reach = min(by_distance.mass.shape[2], round(REACH / by_distance.height))
@@ -85,7 +85,7 @@ def heat(axis: Any, sample: Sample, by_distance: Profile, reported: bool) -> Non
     days = (sample.ref[at[0]] / 86.4e12, sample.study.bars["known_ts"][at[-1]] / 86.4e12)
     axis.imshow(
         np.sqrt(np.clip(picture / top, 0.0, 1.0)), origin="lower", aspect="auto", cmap=palette.HEAT, interpolation="nearest",
-        extent=(*days, np.exp(low), np.exp(high)),
+        extent=(*days, low, high),
     )  # fmt: skip
     axis.plot(sample.ref[at] / 86.4e12, bars["close"][at], color=palette.CANDLE_UP, linewidth=0.9)
     if reported:
@@ -102,7 +102,7 @@ def heat(axis: Any, sample: Sample, by_distance: Profile, reported: bool) -> Non
         axis.legend(loc="upper right", fontsize=10, facecolor=palette.GROUND, edgecolor=palette.EDGE, labelcolor=palette.TEXT)
     axis.grid(False)
     axis.set_xlim(*days)
-    axis.set_ylim(np.exp(low), np.exp(high))
+    axis.set_ylim(low, high)
     day_ticks(axis, *days)
 
 

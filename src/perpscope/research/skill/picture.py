@@ -18,7 +18,7 @@ from perpscope.research.skill.result import SkillReport, Table, Verdict
 from perpscope.research.skill.run import SkillResult
 
 WIDTH, HEIGHT, DPI = 1600, 2330, 100
-PLAIN_HEIGHT = 1120
+PLAIN_HEIGHT = 1030
 """Without reported liquidations there is less to draw."""
 
 STYLE: Any = {
@@ -89,11 +89,11 @@ def _with_reports(figure: Figure, result: SkillResult, top: int, height: int) ->
     paths = "" if len(result.scores) == 1 else f"; yellow: {report.interval}, blue: {report.fine_path} path"
     panels.forest(
         _box(figure, (236, y, 790, y + 470), height), alone, "constant", names,
-        f"T1 alone: gain over a constant rate (95%){paths}", "nats per interval and side",
+        f"T1 alone: gain over a constant rate{paths}", "nats per interval and side",
     )  # fmt: skip
     rows = [row.label for row in added[0].rows]
     panels.forest(
-        _box(figure, (1030, y, 1576, y + 470), height), added, "added", rows, f"T2 on top of the regression: gain (95%){paths}",
+        _box(figure, (1030, y, 1576, y + 470), height), added, "added", rows, f"T2 on top of the regression: gain{paths}",
         "nats per interval and side",
     )  # fmt: skip
     y += 590

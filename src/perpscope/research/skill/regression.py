@@ -103,7 +103,7 @@ def _dispersion(counts: Floats, mean: Floats, near: float) -> float:
         return -float(negative_binomial_log_score(counts, mean, float(np.exp(log_dispersion))).sum())
 
     low, high = np.log(near) - _REACH, np.log(near) + _REACH
-    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4}).x)
+    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-3}).x)
     if min(found - low, high - found) > 0.01:
         return float(np.exp(found))
     return max(fit_dispersion(counts, mean), 1e-6)
