@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erfc
 
 from perpscope.core.errors import UserError
 from perpscope.core.time import YEAR
+from perpscope.numeric.gaussian import erfc
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def touch_probability(distance: npt.ArrayLike, sigma_annual: float, horizon_ns: 
     if not (sigma_annual > 0.0 and horizon_ns > 0):
         raise UserError("A touch probability needs a volatility and a horizon above zero.")
     spread = sigma_annual * np.sqrt(horizon_ns / YEAR)
-    return np.asarray(erfc(np.abs(np.asarray(distance, np.float64)) / (spread * np.sqrt(2.0))))
+    return erfc(np.abs(np.asarray(distance, np.float64)) / (spread * np.sqrt(2.0)))
 
 
 @dataclass(frozen=True)
