@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from perpscope.core.errors import UserError
+from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import format_ts, parse_ts
+from perpscope.features.session.opening_gap import OpeningGaps
 
 # prices jump from 108000 to 108900 over the pause of 2026-05-20, 21:00 to 22:00 UTC
 DAY = "2026-05-20"
@@ -120,3 +122,9 @@ def test_gaps_do_not_depend_on_how_the_days_are_cut(bars, run):
 def test_bars_longer_than_an_hour_are_refused(bars, run):
     with pytest.raises(UserError, match="one hour or less"):
         run("opening_gaps", bars("2026-05-20", "2026-05-22", "4h"), frame="4h")
+
+
+@pytest.mark.parametrize("venue", ["cme", "binance"])
+def test_they_are_refused_before_a_bar_is_read(venue):
+    with pytest.raises(UserError, match="one hour or less"):
+        OpeningGaps(frame="4h").start(Instrument(venue, "X"))

@@ -78,8 +78,12 @@ def test_a_hole_starts_the_averages_again() -> None:
     assert rows["ref_ts"][41] == ref[240 + 199]
 
 
-def test_an_incomplete_bar_counts_as_a_hole() -> None:
+def test_a_partial_bar_is_taken_as_it_was_seen_and_declared_until_it_left_the_slowest_span() -> None:
     close = 1000.0 + np.arange(450.0)
     whole = np.arange(450) != 220
     rows = run("average_stack", {"bars@1m": make_bars(close, high=close + 1, low=close - 1, complete=whole)})
-    assert len(rows) == 21 + 30
+    same = run("average_stack", {"bars@1m": make_bars(close, high=close + 1, low=close - 1)})
+    assert len(rows) == 251
+    assert rows["ema_200"].tolist() == same["ema_200"].tolist()
+    assert np.flatnonzero(rows["partial"]).tolist() == list(range(220 - 199, 220 - 199 + 200))
+    assert not same["partial"].any()

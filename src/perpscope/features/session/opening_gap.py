@@ -85,6 +85,7 @@ class OpeningGaps(Feature):
 
     @cached_property
     def pauses(self) -> tuple[Session, ...]:
+        """Asked for in `start`, so that bars too long to see them are refused before any is read."""
         bar_length("opening_gaps", self.frame)
         return PAUSES
 
@@ -95,7 +96,7 @@ class OpeningGaps(Feature):
     def start(self, instrument: Instrument) -> State:
         return {
             "schedule": schedule_state(),
-            "closes": instrument.venue == "cme" and len(self.pauses) > 0,
+            "closes": len(self.pauses) > 0 and instrument.venue == "cme",
             "closed": np.array([NULL_TS]),  # last close
             "pending": np.full(2, NULL_TS),  # per pause: its start, once its closing price is known
             "pending_price": np.full(2, np.nan),

@@ -45,6 +45,7 @@ AVERAGE_STACK = row_schema(
     Column("compression", "ratio", "highest - lowest of the four averages, in ATR"),
     choice("trend_state", TrendState, "order, slope and close taken together", mirror="flip"),
     flag("settled", "the seed of the slowest average weighs less than 0.25 %"),
+    flag("partial", "a bar within the slowest span lacks some of its trades, so the averages rest on what was seen of it"),
 )
 
 
@@ -57,7 +58,9 @@ class AverageStack(Feature):
     a bar does not shrink its own measure. `trend_state`: compressed when the averages lie within
     `compression_limit` ATR; else up when order is bull, slope > 0 and close > EMA200; down by mirror; else mixed.
     Units: averages in price, the rest in ATR. Rows begin with the slowest average's seed; `settled` from four
-    times its span on. A hole in the bars starts everything again; an incomplete bar counts as one. Known at the bar's close.
+    times its span on. A bar that is missing starts everything again. One that is there but incomplete (two hours of a
+    day are lost) is taken as it was seen, and `partial` says so until it has left the slowest span: two lost hours must
+    not cost 200 days. Disputed: purists restart. Known at the bar's close.
     Source: TA-Lib EMA and ATR (oracle of the tests); Wilder 1978; the states are our own.
 
     Example:
@@ -96,7 +99,7 @@ class AverageStack(Feature):
 
     def start(self, instrument: Instrument) -> State:
         return {
-            "ints": np.array([NULL_TS, 0], np.int64),
+            "ints": np.array([NULL_TS, 0, -(2**40)], np.int64),
             "means": np.zeros((5, 3)),
             "last": np.full(2, np.nan),
             "slope": np.full(self.params.slope_bars, np.nan),
@@ -105,12 +108,12 @@ class AverageStack(Feature):
     def fold(self, state: State, batch: Batch) -> Table:
         bars, p = batch["bars"], self.params
         n = len(bars)
-        out, words, settled = np.empty((7, n)), np.empty((2, n), np.int8), np.empty(n, np.bool_)
+        out, words, flags = np.empty((7, n)), np.empty((2, n), np.int8), np.empty((2, n), np.bool_)
         rows = np.empty(n, np.int64)
         made = _stack_kernel(
             bars["ref_ts"], bars["known_ts"], bars["complete"], bars["high"], bars["low"], bars["close"],
             np.array([p.fast, p.medium, p.slow, p.base, p.atr_bars, self.warmup]), p.compression_limit,
-            state["ints"], state["means"], state["last"], state["slope"], out, words, settled, rows,
+            state["ints"], state["means"], state["last"], state["slope"], out, words, flags, rows,
         )  # fmt: skip
         if made == 0:
             return AVERAGE_STACK.empty()
@@ -122,7 +125,8 @@ class AverageStack(Feature):
             known_ts=bars["known_ts"][rows],
             order=words[0, :made],
             trend_state=words[1, :made],
-            settled=settled[:made],
+            settled=flags[0, :made],
+            partial=flags[1, :made],
             **{name: out[k, :made] for k, name in enumerate(names)},
         )
 
@@ -130,20 +134,21 @@ class AverageStack(Feature):
 @njit
 def _stack_kernel(
     ref: Array, known: Array, complete: Array, high: Array, low: Array, close: Array, spans: Array, limit: float,
-    ints: Array, means: Array, last: Array, slope: Array, out: Array, words: Array, settled: Array, rows: Array,
+    ints: Array, means: Array, last: Array, slope: Array, out: Array, words: Array, flags: Array, rows: Array,
 ) -> int:  # fmt: skip
-    """ints: [expected open, bars since the start]; last: [previous close, ATR of the bar before]; slope: ring of EMA50."""
+    """ints: [expected open, bars since the start, the last partial of them]; last: [previous close, ATR of the bar before];
+    slope: ring of EMA50."""
     n = 0
     for i in range(ref.size):
-        if not complete[i]:
-            continue
         if ints[0] != ref[i]:
-            ints[1] = 0
+            ints[1], ints[2] = 0, -(2**40)
             means[:] = 0.0
             last[:] = np.nan
         ints[0] = known[i]
         at = ints[1] % slope.size
         ints[1] += 1
+        if not complete[i]:
+            ints[2] = ints[1]
         for k in range(4):
             advance_mean(close[i], spans[k], 2.0 / (spans[k] + 1.0), means[k])
         before = slope[at]
@@ -171,7 +176,8 @@ def _stack_kernel(
         else:
             trend = 3
         words[0, n], words[1, n] = order, trend
-        settled[n] = ints[1] >= 4 * spans[3]
+        flags[0, n] = ints[1] >= 4 * spans[3]
+        flags[1, n] = ints[1] - ints[2] < spans[3]
         rows[n] = i
         n += 1
     return n
