@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -33,6 +34,7 @@ def run(arguments: list[str]) -> int:
         from perpscope.numeric import jit
 
         jit.disable()
+    gc.set_threshold(100_000, 20, 100)  # a command lives for seconds and holds arrays: collecting as often as numba imports costs 5 %
     try:
         app(arguments)
     except SystemExit as done:
