@@ -123,9 +123,11 @@ def upside_down(table: Table, about: float) -> Table:
 def random_tape(seed: int, n: int, until: int, start_tick: int = 500) -> Table:
     """Trades on whole ticks and quantities that wander; seeded."""
     rng = np.random.default_rng(seed)
+    at = np.sort(rng.integers(0, until, n))
+    at[0] = 0  # so that the first bar is seen whole
     return Table.filled(
         TRADE,
-        exchange_ts=np.sort(rng.integers(0, until, n)),
+        exchange_ts=at,
         trade_id=np.arange(n),
         price=start_tick + np.cumsum(rng.integers(-2, 3, n)).astype(float),
         quantity=rng.integers(1, 30, n).astype(float),

@@ -40,6 +40,7 @@ def slow_bars(tape: Table, end: int, gaps: list[tuple[int, int]], step: int) -> 
     trades = list(zip(*(tape[c].tolist() for c in ("exchange_ts", "price", "quantity", "aggressor_side")), strict=True))
     rows, price = [], None
     start = trades[0][0] // step * step if trades else end
+    listening = bool(trades) and (trades[0][0] == start or any(g[1] <= start for g in gaps))
     while start + step <= end:
         mine = [t for t in trades if start <= t[0] < start + step]
         lost = [g for g in gaps if g[0] < start + step and g[1] > start]
@@ -49,7 +50,7 @@ def slow_bars(tape: Table, end: int, gaps: list[tuple[int, int]], step: int) -> 
             running = np.cumsum(signed).tolist()
             buy, sell = sum(x for x in signed if x > 0), -sum(x for x in signed if x < 0)
             head = (start, prices[0], max(prices), min(prices), prices[-1], buy + sell, buy, sell, len(mine))
-            rows.append((*head, min(0, *running), max(0, *running), not lost))
+            rows.append((*head, min(0, *running), max(0, *running), not lost and (listening or bool(rows))))
             price = prices[-1]
             if any(g[1] >= start + step for g in lost):
                 price = None
@@ -103,8 +104,17 @@ def test_a_bar_closes_by_the_watermark_and_not_by_the_next_trade() -> None:
     assert len(bars_of(tape, 10 * S)) == 1
 
 
+def test_the_first_bar_is_incomplete_unless_it_is_known_how_it_began() -> None:
+    late, sharp = make_trades((1, "B", 100, 1), (11 * S, "S", 99, 1)), make_trades((10 * S, "B", 100, 1), (21 * S, "S", 99, 1))
+    assert bars_of(late, 20 * S)["complete"].tolist() == [False, True]
+    assert bars_of(sharp, 30 * S)["complete"].tolist() == [True, True]
+    later = make_trades((11 * S, "B", 100, 1))
+    assert bars_of(later, 30 * S, holes((0, 10 * S)))["complete"].tolist() == [True, True]  # the source began to listen at 10 s
+    assert bars_of(later, 30 * S, holes((0, 10 * S + 1)))["complete"].tolist() == [False, True]
+
+
 def test_a_quiet_market_repeats_the_last_price_without_volume() -> None:
-    bars = bars_of(make_trades((1, "B", 100, 1)), 40 * S)
+    bars = bars_of(make_trades((0, "B", 100, 1)), 40 * S)
     assert bars["close"].tolist() == [100] * 4
     assert bars["volume"].tolist() == [1, 0, 0, 0]
     assert bars["complete"].all()
@@ -120,7 +130,7 @@ def test_nothing_is_invented_before_the_first_trade_or_inside_a_gap() -> None:
 
 
 def test_gaps_of_other_streams_do_not_touch_the_bars() -> None:
-    tape = make_trades((1, "B", 100, 1), (25 * S, "B", 101, 1))
+    tape = make_trades((0, "B", 100, 1), (25 * S, "B", 101, 1))
     assert bars_of(tape, 30 * S, holes((12 * S, 18 * S), kind=GapKind.MARK_PRICE))["complete"].all()
 
 

@@ -2,7 +2,9 @@
 
 A bar that waited for the next trade could stay open for ever in a quiet market; here the source's promise closes
 it. A quiet bar repeats the last price with zero volume. A bar that holds a gap says `complete = false`; a bar
-that lies wholly inside one, or before the first trade after one, is not invented.
+that lies wholly inside one, or before the first trade after one, is not invented. The first bar of a stream is
+incomplete too: nobody saw how it began, unless its first trade is stamped with its open, or a gap that ends there says
+since when the source was listening.
 """
 
 from __future__ import annotations
@@ -16,21 +18,22 @@ from perpscope.core.events import BARS, GapKind
 from perpscope.core.fold import Fold, FoldSpec, State
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Array, Table
-from perpscope.core.time import Timeframe
+from perpscope.core.time import NULL_TS, Timeframe
 from perpscope.numeric.jit import njit
 
 _FLOATS = ("open", "high", "low", "close", "volume", "buy_volume", "sell_volume", "trade_count", "min_delta", "max_delta")
 _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _BUY, _SELL, _COUNT, _MIN, _MAX, _DELTA = range(11)
 
 # positions in the integer part of the state
-_REF, _HAS_TRADE, _HAS_PRICE, _TAINTED, _CHILD_END = range(5)
+_REF, _HAS_TRADE, _HAS_PRICE, _TAINTED, _CHILD_END, _BEGUN_LATE, _LISTENING_SINCE = range(7)
 
 
 class BarsFromTrades(Fold):
     """Time bars with buy and sell volume, trade count and the extremes of running delta.
 
     Definition: a bar opened at t holds the trades with t <= exchange_ts < t + frame, in arrival order; delta is
-    aggressive buys minus sells; min/max delta are its running extremes inside the bar, starting at 0.
+    aggressive buys minus sells; min/max delta are its running extremes inside the bar, starting at 0. The first bar says
+    `complete = false` unless its first trade is stamped with its open or a declared gap ended by then.
     Units: prices in quote, volumes in base. `known_ts` = close. Source: own, checked against venue klines.
 
     Example:
@@ -63,17 +66,24 @@ class BarsFromTrades(Fold):
         gaps = _pending_gaps(state, batch, GapKind.TRADE)
         ints, acc = state["ints"], state["acc"]
         if not ints[_HAS_PRICE] and not ints[_HAS_TRADE]:
+            first = int(trades["exchange_ts"][0]) if len(trades) else batch.watermark_ts
+            ended = gaps[gaps[:, 1] <= first, 1]
+            ints[_LISTENING_SINCE] = max(int(ints[_LISTENING_SINCE]), int(ended.max(initial=NULL_TS)))
             if len(trades) == 0:
                 state["gaps"] = gaps[gaps[:, 1] > batch.watermark_ts - frame.ns]
                 return BARS.empty()
-            ints[_REF] = frame.floor(int(trades["exchange_ts"][0]))
+            ints[_REF] = frame.floor(first)
+            seen_whole = first == ints[_REF] or NULL_TS < ints[_LISTENING_SINCE] <= ints[_REF]
+            ints[_BEGUN_LATE] = 0 if seen_whole else 1
         room = max(0, (batch.watermark_ts - int(ints[_REF])) // frame.ns) + 1
         out, ref, complete = np.empty((room, 10)), np.empty(room, np.int64), np.empty(room, np.bool_)
         n = _trade_kernel(
             trades["exchange_ts"], trades["price"], trades["quantity"], trades["aggressor_side"],
             frame.ns, batch.watermark_ts, gaps, ints, acc, out, ref, complete,
         )  # fmt: skip
-        state["gaps"] = gaps[gaps[:, 1] > ints[_REF]]
+        over = gaps[:, 1] <= ints[_REF]
+        ints[_LISTENING_SINCE] = max(int(ints[_LISTENING_SINCE]), int(gaps[over, 1].max(initial=NULL_TS)))
+        state["gaps"] = gaps[~over]
         return _bars_table(ref[:n], out[:n], complete[:n], frame.ns)
 
 
@@ -134,7 +144,9 @@ def _frame_of(fold: Fold) -> Timeframe:
 
 
 def _fresh_state() -> State:
-    return {"ints": np.zeros(5, np.int64), "acc": np.zeros(11), "gaps": np.empty((0, 2), np.int64)}
+    ints = np.zeros(7, np.int64)
+    ints[_LISTENING_SINCE] = NULL_TS
+    return {"ints": ints, "acc": np.zeros(11), "gaps": np.empty((0, 2), np.int64)}
 
 
 def _pending_gaps(state: State, batch: Batch, kind: GapKind) -> npt.NDArray[np.int64]:
@@ -215,7 +227,8 @@ def _trade_kernel(
             for c in range(10):
                 out[n, c] = acc[c]
             ref[n] = start
-            complete[n] = not holed
+            complete[n] = not holed and ints[5] == 0
+            ints[5] = 0
             n += 1
             # a gap that reaches the end of the bar leaves the next price unknown
             ints[2] = 0 if cut_off else 1

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.made import assert_same_rows, make_trades, random_tape, recorded_tape, run, upside_down
+from perpscope.core.events import GAP
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import MINUTE
@@ -68,8 +69,15 @@ def test_six_recorded_minutes_have_the_independent_program_s_imbalances(shared_d
     # step 50, ratio 3, v_min 1000 lots of 0.001, zero ignored
     tape = recorded_tape(shared_data)
     settings = {"footprint": {"step_ticks": 50}, "imbalances": {"least": 1.0}}
-    until = int(tape.clock[-1]) // MINUTE * MINUTE + MINUTE
-    rows = run("imbalances", {"trade": tape}, instrument=Instrument("b", "X", tick_size=0.1), settings=settings, end=until)
+    first, until = (int(t) // MINUTE * MINUTE for t in (tape.clock[0], tape.clock[-1] + MINUTE))
+    began = Table.of(GAP, ref_ts=[0], known_ts=[first], end_ts=[first], kind=[1], cause=[1])  # so that the first minute counts
+    rows = run(
+        "imbalances",
+        {"trade": tape, "gap": began},
+        instrument=Instrument("b", "X", tick_size=0.1),
+        settings=settings,
+        end=until,
+    )
     assert [(rows["side"] == s).sum() for s in AggressorSide] == [22, 19]
 
 
