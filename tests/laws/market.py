@@ -23,8 +23,12 @@ from perpscope.core.events import (
     MARK_BARS,
     MARK_PRICE,
     OPEN_INTEREST,
+    OTHER_BARS,
     POSITION,
+    SPOT_BARS,
     TRADE,
+    VENUE_FUNDING,
+    VENUE_INTEREST,
     GapKind,
 )
 from perpscope.core.instrument import Instrument, RiskTier, TierTable
@@ -126,7 +130,34 @@ def _derived(rng: np.random.Generator, trades: Table, end: int) -> dict[str, Tab
         ),
         "book_delta": BOOK_DELTA.empty(),
         "position": POSITION.empty(),
+        **_beside(bars, stamps, paid),
     }
+
+
+def _beside(bars: Table, stamps: np.ndarray, paid: np.ndarray) -> dict[str, Table]:
+    """Companions: a coin that moves alike, its spot market, and two more venues. Chance of their own."""
+    rng = np.random.default_rng(len(bars) + len(stamps))
+    made = {}
+    for schema in (OTHER_BARS, SPOT_BARS):
+        shift = (np.cumsum(rng.integers(-40, 41, len(bars))) * 0.5).clip(-400.0, 400.0)
+        columns = {c.name: bars[c.name] for c in schema.columns}
+        columns |= {name: bars[name] + shift for name in ("open", "high", "low", "close")}
+        columns |= {name: rng.integers(0, 400, len(bars)) / 8.0 for name in ("buy_volume", "sell_volume")}
+        made[f"{schema.name}@{FRAME}"] = Table.of(schema, **columns)
+    n, m = len(stamps), len(paid)
+    made[VENUE_INTEREST.name] = Table.filled(
+        VENUE_INTEREST,
+        exchange_ts=np.repeat(stamps, 2),
+        venue=np.tile([1, 2], n),
+        open_interest=rng.integers(4000, 9000, 2 * n) / 8.0,
+    )
+    made[VENUE_FUNDING.name] = Table.filled(
+        VENUE_FUNDING,
+        exchange_ts=np.repeat(paid, 2),
+        venue=np.tile([1, 2], m),
+        funding_rate_8h=rng.integers(-8, 9, 2 * m) / 65536.0,
+    )
+    return made
 
 
 def _tiers(scale: float) -> TierTable:

@@ -160,6 +160,24 @@ POSITION = _event(
     Column("account_value", "notional", "of the whole wallet"),
 )
 
+OTHER_BARS = Schema("other_bars", BARS.columns)
+"""Bars of a second instrument that moves with this one (ETH beside BTC): see `engine.companion`."""
+
+SPOT_BARS = Schema("spot_bars", BARS.columns)
+"""Bars of the spot market of the same coin."""
+
+_VENUE = Column("venue", "id", "number of the companion venue, 1, 2, ..; this instrument's own venue is 0", "int64")
+
+VENUE_INTEREST = _event(
+    "venue_interest", _VENUE, quantity("open_interest", "of the same coin on another venue, base units, one side")
+)
+
+VENUE_FUNDING = _event(
+    "venue_funding",
+    _VENUE,
+    Column("funding_rate_8h", "fraction", "paid on another venue, per 8 hours; NaN: interval unknown", mirror="negate"),
+)
+
 GAP = row_schema(
     "gap",
     ts("end_ts", "first instant with data again; the gap is [ref_ts, end_ts)"),
@@ -171,12 +189,12 @@ KINDS: dict[str, Schema] = {
     schema.name: schema
     for schema in (
         TRADE, BOOK_DELTA, MARK_PRICE, FUNDING, OPEN_INTEREST, LIQUIDATION, BARS, MARK_BARS, LIQUIDATION_TOTALS,
-        LONG_SHORT_RATIO, POSITION, GAP,
+        LONG_SHORT_RATIO, POSITION, GAP, OTHER_BARS, SPOT_BARS, VENUE_INTEREST, VENUE_FUNDING,
     )
 }  # fmt: skip
 """Every kind a source may deliver, by name."""
 
-FRAMED = frozenset({"bars", "mark_bars", "liquidation_totals", "long_short_ratio"})
+FRAMED = frozenset({"bars", "mark_bars", "liquidation_totals", "long_short_ratio", "other_bars", "spot_bars"})
 """Kinds whose stream name carries a time frame."""
 
 

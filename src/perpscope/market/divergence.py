@@ -1,7 +1,6 @@
 """Divergence between two instruments at swings ("smart money technique"): one makes a new extreme, the other does not.
 
-A function on aligned arrays rather than a fold: a graph serves one instrument. A research run or a live loop over two
-graphs calls it with the bars both have.
+The rule on aligned arrays; `features.structure.smt` is the fold that feeds it.
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ def swing_divergence(
 
     Definition: p1, p2 are consecutive confirmed swing highs of A with high[p2] > high[p1]; B diverges when its highest
     high within `near` bars of p2 is below its highest within `near` bars of p1. There is no row unless the correlation
-    of the last `correlation_bars` one-bar returns of A and B up to then is at least `least_correlation`
-    (`correlation_bars = 0` asks for none). For swing lows (bullish divergence) call it with negated lows and closes.
+    of the last `correlation_bars` one-bar changes of the closes of A and B up to then is at least `least_correlation`
+    (`correlation_bars = 0` asks for none). Changes, not returns: a market upside down must be as divergent. For swing
+    lows (bullish divergence) call it with negated lows and closes.
     Inputs: (n,) float64 arrays on one grid without holes, `extremes` = highs; `pivots` and `confirmed` (m,) int64 bar
     numbers of A's swings and of the bars that confirm them, both ascending.
     Returns: (known, first, second): int64 bar numbers of the row's known time = max(A's confirmation, p2 + near) and
@@ -78,11 +78,11 @@ def _divergence_kernel(
 
 @njit
 def _correlation(a: Floats, b: Floats, last: int, window: int) -> float:
-    """Of the returns of the `window` bars up to `last`; NaN when there are fewer, or one does not move."""
+    """Of the changes over the `window` bars up to `last`; NaN when there are fewer, or one does not move."""
     if last < window:
         return np.nan
-    x = a[last - window + 1 : last + 1] / a[last - window : last] - 1.0
-    y = b[last - window + 1 : last + 1] / b[last - window : last] - 1.0
+    x = a[last - window + 1 : last + 1] - a[last - window : last]
+    y = b[last - window + 1 : last + 1] - b[last - window : last]
     x, y = x - x.mean(), y - y.mean()
     spread = np.sqrt((x * x).sum() * (y * y).sum())
     return (x * y).sum() / spread if spread > 0.0 else np.nan
