@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
 from perpscope.core.fold import Fold, FoldSpec, State
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Column, Table, choice, row_schema
-from perpscope.core.time import Timeframe
+from perpscope.core.time import HOUR, MINUTE, YEAR, Timeframe
 from perpscope.mtf.align import align
 from perpscope.mtf.frame_bias import FRAME_BIAS
+
+Floats = npt.NDArray[np.float64]
 
 
 class Lean(IntEnum):
@@ -100,13 +104,49 @@ class Bias(Fold):
 
     def _rows(self, at: np.ndarray, scores: np.ndarray) -> Table:
         p: Bias.Params = self.params
-        weights = np.array(p.weights)[:, None]
-        known = ~np.isnan(scores)
-        known_weight = (weights * known).sum(axis=0)
-        score = (weights * np.where(known, scores, 0.0)).sum(axis=0) / known_weight
-        agreement = (weights * (np.sign(scores) == np.sign(score)) * known).sum(axis=0) / weights.sum()
-        sure = (np.abs(score) >= p.least_score) & (agreement >= p.least_agreement - 1e-12)
-        side = np.where(~sure, Lean.NONE, np.where(score > 0, Lean.LONG, Lean.SHORT))
-        return Table.of(
-            BIAS, ref_ts=at, known_ts=at, score=score, agreement=agreement, weight_known=known_weight / weights.sum(), side=side
-        )
+        score, agreement, known, side = agreement_of(scores, np.array(p.weights), p.least_score, p.least_agreement)
+        return Table.of(BIAS, ref_ts=at, known_ts=at, score=score, agreement=agreement, weight_known=known, side=side)
+
+
+def agreement_of(
+    scores: Floats, weights: Floats, least_score: float = 0.3, least_agreement: float = 2.0 / 3.0
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """What several frames say together: score, agreement, share of the weight that is known, and the `Lean`.
+
+    Inputs: scores (frames, n), -1..1, NaN where a frame is not known; weights (frames,), positive.
+    Returns: four arrays (n,); the score is NaN where no frame is known, and then the lean is NONE.
+
+    Example:
+        >>> score, agreement, known, side = agreement_of(np.array([[0.95], [0.7], [-0.375]]), np.array([3.0, 2.0, 1.0]))
+        >>> score.round(6).tolist(), agreement.round(6).tolist(), Lean(int(side[0])).name
+        ([0.645833], [0.833333], 'LONG')
+    """
+    heavy = weights[:, None]
+    known = ~np.isnan(scores)
+    known_weight = (heavy * known).sum(axis=0)
+    score = (heavy * np.where(known, scores, 0.0)).sum(axis=0) / np.where(known_weight > 0, known_weight, np.nan)
+    agreement = (heavy * (np.sign(scores) == np.sign(score)) * known).sum(axis=0) / heavy.sum()
+    sure = (np.abs(score) >= least_score) & (agreement >= least_agreement - 1e-12)
+    side = np.where(~sure, Lean.NONE, np.where(score > 0, Lean.LONG, Lean.SHORT))
+    return score, agreement, known_weight / heavy.sum(), side
+
+
+HORIZONS: dict[str, tuple[int, int]] = {
+    "long": (4 * HOUR, YEAR),
+    "medium": (15 * MINUTE, 4 * HOUR),
+    "short": (MINUTE, 15 * MINUTE),
+}
+"""Shortest and longest frame of the three views of a trader, both included: 4h and 15m belong to two of them."""
+
+
+def horizon_weights(frames: Sequence[str], horizon: str) -> tuple[list[str], Floats]:
+    """The frames of a horizon, coarsest first, with weights n, n-1, .., 1.
+
+    Example:
+        >>> horizon_weights(("5m", "1d", "1h", "4h", "15m"), "medium")
+        (['4h', '1h', '15m'], array([3., 2., 1.]))
+    """
+    low, high = HORIZONS[horizon]
+    lengths = sorted({Timeframe.parse(f) for f in frames}, reverse=True)
+    mine = [f.name for f in lengths if low <= f.ns <= high]
+    return mine, np.arange(len(mine), 0, -1).astype(float)

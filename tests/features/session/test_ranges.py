@@ -130,3 +130,12 @@ def test_bars_longer_than_an_hour_are_refused(bars, run):
 def test_a_list_of_sessions_that_cannot_be_is_refused(bars, run, wrong):
     with pytest.raises(UserError):
         run("session_ranges", bars("2026-03-30", "2026-03-31"), {"session_ranges": {"sessions": wrong}})
+
+
+def test_the_average_price_of_a_session_is_weighted_by_volume(bars, run):
+    table = bars("2026-03-30", "2026-03-31", special={"2026-03-30T07:05Z": {"high": 106.0, "volume": 6.0}})
+    rows = run("session_ranges", table, settings={"session_ranges": {"sessions": "london"}})
+    assert rows["vwap"][:2].tolist() == [pytest.approx(100.0), pytest.approx((3 * 100 + 6 * 102) / 9)]
+    quiet = table.with_columns(volume=np.zeros(len(table)))
+    empty = run("session_ranges", quiet, settings={"session_ranges": {"sessions": "london"}})
+    assert np.isnan(empty["vwap"]).all()

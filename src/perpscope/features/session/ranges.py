@@ -37,6 +37,7 @@ SESSION_RANGES = row_schema(
     price("close", "last price so far"),
     quantity("volume", "base units traded so far"),
     quantity("delta", "aggressive buys minus sells so far; NaN where the source does not say", mirror="negate"),
+    price("vwap", "average of (high + low + close) / 3 of its bars, weighted by volume; NaN without volume"),
     flag("complete", "no bar of the session up to here is missing or holds a gap"),
 )
 
@@ -49,7 +50,7 @@ class RangeParams:
 
 
 class SessionRanges(Feature):
-    """Open, high, low, close, volume and delta of every session.
+    """Open, high, low, close, volume, delta and average price of every session.
 
     Definition: a bar belongs to the window that holds its open; the window is evaluated in the session's own time
     zone (`core.sessions`), so it moves with the clock changes. One row per bar and session while it develops; the
@@ -89,7 +90,7 @@ class SessionRanges(Feature):
             "schedule": schedule_state(),
             "codes": np.array([SessionName[one.name.upper()] for one in self.wanted], np.int64),
             "ints": np.tile(np.array([NULL_TS, NULL_TS, NULL_TS, 0]), (kinds, 1)),
-            "floats": np.full((kinds, 6), np.nan),
+            "floats": np.full((kinds, 7), np.nan),
         }
 
     def fold(self, state: State, batch: Batch) -> Table:
@@ -99,7 +100,7 @@ class SessionRanges(Feature):
         make = windows_of(self.wanted)
         times, first = scheduled(state["schedule"], make, int(bars["ref_ts"][0]), int(bars["known_ts"][-1]))
         room = 2 * len(bars) * len(self.wanted)
-        ints, floats = np.empty((6, room), np.int64), np.empty((6, room))
+        ints, floats = np.empty((6, room), np.int64), np.empty((7, room))
         n = _range_kernel(
             bars["ref_ts"], bars["known_ts"], bars["complete"], bars["open"], bars["high"], bars["low"], bars["close"],
             bars["volume"], bars["buy_volume"], bars["sell_volume"], times[0], times[1], first, state["codes"],
@@ -111,7 +112,7 @@ class SessionRanges(Feature):
             SESSION_RANGES,
             ref_ts=ints[0, :n], known_ts=ints[1, :n], session=ints[2, :n], phase=ints[3, :n], end_ts=ints[4, :n],
             complete=ints[5, :n], open=floats[0, :n], high=floats[1, :n], low=floats[2, :n], close=floats[3, :n],
-            volume=floats[4, :n], delta=floats[5, :n],
+            volume=floats[4, :n], delta=floats[5, :n], vwap=floats[6, :n],
         )  # fmt: skip
 
 
@@ -144,13 +145,14 @@ def _range_kernel(
                 one[_WHOLE] = ref_ts[i] - one[_START] < known_ts[i] - ref_ts[i]
                 one[_NEXT] = ref_ts[i]
                 sums[0], sums[1], sums[2] = open_[i], high[i], low[i]
-                sums[4], sums[5] = 0.0, 0.0
+                sums[4], sums[5], sums[6] = 0.0, 0.0, 0.0
             if ref_ts[i] != one[_NEXT] or not complete[i]:
                 one[_WHOLE] = 0
             one[_NEXT] = known_ts[i]
             sums[1], sums[2], sums[3] = max(sums[1], high[i]), min(sums[2], low[i]), close[i]
             sums[4] += volume[i]
             sums[5] += buys[i] - sells[i]
+            sums[6] += volume[i] * (high[i] + low[i] + close[i]) / 3.0
             ended = known_ts[i] >= one[_END]
             n = _put(one, sums, codes[k], 2 if ended else 1, known_ts[i], out, values, n)
             if ended:
@@ -163,4 +165,5 @@ def _put(one: Array, sums: Array, code: int, phase: int, known: int, out: Array,
     out[0, n], out[1, n], out[2, n], out[3, n], out[4, n], out[5, n] = one[0], known, code, phase, one[1], one[3]
     for c in range(6):
         values[c, n] = sums[c]
+    values[6, n] = sums[6] / sums[4] if sums[4] > 0.0 else np.nan
     return n + 1
