@@ -12,9 +12,9 @@ from functools import cache
 
 import numpy as np
 
+from laws.books import made_books
 from perpscope.core.batch import Batch
 from perpscope.core.events import (
-    BOOK_DELTA,
     FUNDING,
     GAP,
     LIQUIDATION,
@@ -77,11 +77,13 @@ def made_market(seed: int, hours: int = 480, trades_per_hour: int = 24) -> Marke
     ticks = 3000 + np.abs((ticks - 3000) % 4000 - 2000)  # reflected into 1500 .. 2500
     quantity = rng.integers(1, 80, n) / 8.0
     side = rng.integers(1, 3, n).astype(np.int8)
+    books, prints = made_books(np.random.default_rng((seed, 1)), at, ticks, end)
+    at, ticks, quantity, side = _with_prints((at, ticks, quantity, side), prints)
     trades = Table.filled(
-        TRADE, exchange_ts=at, trade_id=np.arange(n), price=ticks * 0.5, quantity=quantity, aggressor_side=side
+        TRADE, exchange_ts=at, trade_id=np.arange(len(at)), price=ticks * 0.5, quantity=quantity, aggressor_side=side
     )
     instrument = Instrument("demo", "LAWUSDT", tick_size=0.5, lot_size=0.125, tier_tables=(_tiers(1.0),))
-    return Market(instrument, {"trade": trades, "gap": GAP.empty(), **_derived(rng, trades, end)}, end)
+    return Market(instrument, {"trade": trades, "gap": GAP.empty(), **_derived(rng, trades, end), "book_delta": books}, end)
 
 
 def _derived(rng: np.random.Generator, trades: Table, end: int) -> dict[str, Table]:
@@ -128,7 +130,6 @@ def _derived(rng: np.random.Generator, trades: Table, end: int) -> dict[str, Tab
         f"long_short_ratio@{FRAME}": Table.of(
             LONG_SHORT_RATIO, **span, ratio_kind=np.full(n, 1), long_fraction=share, short_fraction=1.0 - share
         ),
-        "book_delta": BOOK_DELTA.empty(),
         "position": POSITION.empty(),
         **_beside(bars, stamps, paid),
     }
@@ -158,6 +159,13 @@ def _beside(bars: Table, stamps: np.ndarray, paid: np.ndarray) -> dict[str, Tabl
         funding_rate_8h=rng.integers(-8, 9, 2 * m) / 65536.0,
     )
     return made
+
+
+def _with_prints(tape: tuple[np.ndarray, ...], prints: list[tuple[int, int, float, int]]) -> list[np.ndarray]:
+    """The tape with the prints of the recorded books, in order of time."""
+    joined = [np.concatenate([old, np.array(new, old.dtype)]) for old, new in zip(tape, zip(*prints, strict=True), strict=True)]
+    order = np.argsort(joined[0], kind="stable")
+    return [column[order] for column in joined]
 
 
 def _tiers(scale: float) -> TierTable:
