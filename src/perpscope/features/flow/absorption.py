@@ -13,6 +13,7 @@ from perpscope.core.time import NULL_TS
 from perpscope.core.units import AggressorSide
 from perpscope.features.base import Feature, FeatureSpec, State, episode_id
 from perpscope.market.claims import ClaimEvent
+from perpscope.market.seasonality import one_season, season_add, season_arrays, season_factor, season_minutes, season_state
 from perpscope.market.structure import at_least
 from perpscope.numeric.jit import njit
 from perpscope.numeric.window import deviation, moments_state, push_moments
@@ -36,13 +37,14 @@ class Absorption(Feature):
 
     Definition: over a flow window with net volume N, expected = lambda |N| with the lambda known at the window's start
     (none older, and only if its t >= `least_t`; never a default), actual = sign(N) (price_end - price_start), shortfall =
-    1 - actual / expected. Opened when |N| lies `least_z` deviations above the mean of the `scale_windows` windows before,
-    expected >= `least_ticks`, and shortfall >= `least_shortfall`. Confirmed when in the next `hold_windows` windows the
+    1 - actual / expected. Opened when |N| lies `least_z` deviations above the mean of the `scale_windows` windows before (all
+    divided by what is usual at their minute of the week, `season`), expected >= `least_ticks`, and shortfall >=
+    `least_shortfall`. Confirmed when in the next `hold_windows` windows the
     price never passes the window's extreme in the aggressor's direction by more than `tolerance_ticks`; else broken at the
     window that does. A missing window expires it. Only confirmed rows are evidence. A raw volume threshold, as usual
     elsewhere, marks break-throughs as well.
     Units: price, base units. `ref_ts` = the window's start; `known_ts` = the end of the window that decides.
-    Source: own; ORDERFLOW OF10. The season of the week is not divided out; liquidation prints are not told apart.
+    Source: own; ORDERFLOW OF10. Liquidation prints are not told apart.
 
     Example:
         >>> Absorption().params.hold_windows
@@ -59,8 +61,10 @@ class Absorption(Feature):
         tolerance_ticks: float = 1.0
         scale_windows: int = 360
         n_min: int = 120
+        season: str = "new_york"
 
         def __post_init__(self) -> None:
+            one_season("season of absorption", self.season)
             at_least("absorption.hold_windows", self.hold_windows, 1)
             at_least("absorption.n_min", self.n_min, 2)
             at_least("absorption.scale_windows", self.scale_windows, self.n_min)
@@ -87,6 +91,7 @@ class Absorption(Feature):
             "ring": ring,
             "stats": stats,
             "tick": instrument.tick_size,
+            "season": season_state(self.params.season),
         }
 
     def fold(self, state: State, batch: Batch) -> Table:
@@ -94,10 +99,12 @@ class Absorption(Feature):
         room = 2 * len(flow) + p.hold_windows
         out, values = np.empty((room, 4), np.int64), np.empty((room, 6))
         n = _absorption_kernel(
-            flow["ref_ts"], flow["known_ts"], flow["net"], flow["price_start"], flow["price_end"], flow["price_high"],
-            flow["price_low"], impact["known_ts"], impact["slope"], impact["t"], p.least_z, p.least_shortfall,
+            flow["ref_ts"], season_minutes(flow["ref_ts"], p.season), flow["known_ts"], flow["net"],
+            flow["price_start"], flow["price_end"], flow["price_high"], flow["price_low"],
+            impact["known_ts"], impact["slope"], impact["t"], p.least_z, p.least_shortfall,
             p.least_ticks * state["tick"], p.least_t, p.tolerance_ticks * state["tick"], p.n_min,
-            state["ints"], state["impact"], state["open"], state["values"], state["ring"], state["stats"], out, values,
+            state["ints"], state["impact"], state["open"], state["values"], state["ring"], state["stats"],
+            *season_arrays(state["season"]), out, values,
         )  # fmt: skip
         if not n:
             return ABSORPTION.empty()
@@ -116,9 +123,11 @@ class Absorption(Feature):
 
 @njit
 def _absorption_kernel(
-    ref: Array, known: Array, net: Array, start: Array, end: Array, high: Array, low: Array, impact_ts: Array, slope: Array,
-    t: Array, least_z: float, least_shortfall: float, least_move: float, least_t: float, tolerance: float, n_min: int,
-    ints: Array, impact: Array, opened: Array, kept: Array, ring: Array, stats: Array, out: Array, values: Array,
+    ref: Array, minutes: Array, known: Array, net: Array, start: Array, end: Array, high: Array, low: Array,
+    impact_ts: Array, slope: Array, t: Array,
+    least_z: float, least_shortfall: float, least_move: float, least_t: float, tolerance: float, n_min: int,
+    ints: Array, impact: Array, opened: Array, kept: Array, ring: Array, stats: Array,
+    past: Array, running: Array, factor: Array, marks: Array, out: Array, values: Array,
 ) -> int:  # fmt: skip
     """ints: [expected start, when the held impact was known]; impact: [slope, t]; opened: claims that wait, each
     [ref_ts, side (0 where free), windows waited]; kept: what their rows say."""
@@ -143,11 +152,16 @@ def _absorption_kernel(
                 n = _put(known[i], event, opened[k], kept[k], out, values, n)
                 opened[k, 1] = 0
         size = abs(net[i])
+        usual = season_factor(minutes[i], past, running, factor, marks)
         spread = deviation(stats)
         if ints[1] == ref[i] and impact[1] >= least_t and stats[1] >= n_min and spread > 0 and net[i] != 0:
             expected = impact[0] * size
             actual = (end[i] - start[i]) * np.sign(net[i])
-            if (size - stats[2]) / spread >= least_z and expected >= least_move and 1.0 - actual / expected >= least_shortfall:
+            if (
+                (size / usual - stats[2]) / spread >= least_z
+                and expected >= least_move
+                and 1.0 - actual / expected >= least_shortfall
+            ):
                 slot = 0
                 while opened[slot, 1] != 0:
                     slot += 1
@@ -155,7 +169,8 @@ def _absorption_kernel(
                 kept[slot, 0], kept[slot, 1], kept[slot, 2] = low[i], high[i], 1.0 - actual / expected
                 kept[slot, 3], kept[slot, 4], kept[slot, 5] = expected, actual, size
                 n = _put(known[i], 1, opened[slot], kept[slot], out, values, n)
-        push_moments(size, ring, stats)
+        push_moments(size / usual, ring, stats)
+        season_add(minutes[i], size, past, running, factor, marks)
     while j < impact_ts.size:
         ints[1], impact[0], impact[1] = impact_ts[j], slope[j], t[j]
         j += 1

@@ -14,6 +14,7 @@ from perpscope.core.time import NULL_TS
 from perpscope.core.units import AggressorSide
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.footprint import dominates, imbalance_rule
+from perpscope.market.seasonality import one_season, season_add, season_arrays, season_factor, season_minutes, season_state
 from perpscope.market.structure import at_least
 from perpscope.numeric.jit import njit
 from perpscope.numeric.window import nearest_rank, push_sorted, quantile_state
@@ -36,11 +37,12 @@ class Imbalances(Feature):
     Definition: for neighbouring bins k and k + 1 compare sell volume B at k with buy volume A at k + 1. A buy imbalance
     stands at k + 1 when A >= 3 B and A >= v_min, a sell imbalance at k by mirror; a zero on the other side does not
     count. v_min is the rolling 0.80 quantile of the larger volume of each pair (nearest rank, the last `window` pairs strictly
-    before this bar), and nothing is reported below `n_min` pairs. Neighbours are by price: an empty bin inside the
+    before this bar, each divided by what is usual at its minute of the week, see `market.seasonality`), and nothing is
+    reported below `n_min` pairs. Neighbours are by price: an empty bin inside the
     bar's range is a zero, outside it there is none. `rule` names the definitions of others (ATAS, flowsurface,
     freqtrade) that replace the comparison and its floor; freqtrade's compares counts of trades.
     Units: price, base units. One row per imbalance, known at the bar's close, never on a forming bar. An incomplete or
-    missing bar restarts the quantile.
+    missing bar restarts the quantile, not the season.
     Source: ORDERFLOW OF8; ATAS indicators @e4cb264; flowsurface @14b7551a; freqtrade 2026.9.
 
     Example:
@@ -55,8 +57,10 @@ class Imbalances(Feature):
         quantile: float = 0.8
         window: int = 5000
         n_min: int = 500
+        season: str = "new_york"
 
         def __post_init__(self) -> None:
+            one_season("season of imbalances", self.season)
             imbalance_rule(self.rule)
             at_least("imbalances.n_min", self.n_min, 1)
             at_least("imbalances.window", self.window, self.n_min)
@@ -83,6 +87,7 @@ class Imbalances(Feature):
             "ordered": ordered,
             "counts": counts,
             "tick": instrument.tick_size,
+            "season": season_state(self.params.season),
         }
 
     def fold(self, state: State, batch: Batch) -> Table:
@@ -92,9 +97,10 @@ class Imbalances(Feature):
         out, values = np.empty((2 * len(cells), 3), np.int64), np.empty((2, 2 * len(cells)))
         n = _imbalance_kernel(
             cells["ref_ts"], cells["low_tick"], cells["step"], cells[buy], cells[sell],
-            bars["ref_ts"], bars["known_ts"], bars["complete"], rule.ratio, rule.strict,
-            p.least if p.least == p.least else rule.least, rule.least_sum, rule.least_difference, rule.zero, rule.rows,
-            p.quantile, p.n_min, state["ints"], state["ring"], state["ordered"], state["counts"], out, values,
+            bars["ref_ts"], season_minutes(bars["ref_ts"], p.season), bars["known_ts"], bars["complete"],
+            rule.ratio, rule.strict, p.least if p.least == p.least else rule.least, rule.least_sum, rule.least_difference,
+            rule.zero, rule.rows, p.quantile, p.n_min, state["ints"], state["ring"], state["ordered"], state["counts"],
+            *season_arrays(state["season"]), out, values,
         )  # fmt: skip
         if not n:
             return IMBALANCES.empty()
@@ -116,9 +122,11 @@ class Imbalances(Feature):
 
 @njit
 def _imbalance_kernel(
-    cell_ref: Array, low: Array, step: Array, buy: Array, sell: Array, ref: Array, known: Array, complete: Array,
+    cell_ref: Array, low: Array, step: Array, buy: Array, sell: Array,
+    ref: Array, minutes: Array, known: Array, complete: Array,
     ratio: float, strict: bool, least: float, least_sum: float, least_difference: float, zero: bool, rows: bool,
-    quantile: float, n_min: int, ints: Array, ring: Array, ordered: Array, counts: Array, out: Array, values: Array,
+    quantile: float, n_min: int, ints: Array, ring: Array, ordered: Array, counts: Array,
+    past: Array, running: Array, factor: Array, marks: Array, out: Array, values: Array,
 ) -> int:  # fmt: skip
     n, c = 0, 0
     for b in range(ref.size):
@@ -130,9 +138,10 @@ def _imbalance_kernel(
         if ints[0] != ref[b]:
             ring[:], ordered[:], counts[:] = np.nan, np.nan, 0
         ints[0] = known[b]
-        bound = least
-        if least != least and counts[1] >= n_min:
-            bound = nearest_rank(ordered, counts[1], quantile)
+        bound, usual = least, 1.0
+        if least != least:
+            usual = season_factor(minutes[b], past, running, factor, marks)
+            bound = nearest_rank(ordered, counts[1], quantile) * usual if counts[1] >= n_min else np.nan
         for k in range(first, c):
             for d in range(2):
                 # a buy at k faces the sells one bin below, a sell the buys one bin above
@@ -151,7 +160,9 @@ def _imbalance_kernel(
                 # the pair of this bin's sells with the buys above it, and of its buys with an empty bin below
                 if k + 1 < c:
                     above = buy[k + 1] if low[k + 1] - low[k] == step[k] else 0.0
-                    push_sorted(max(sell[k], above), ring, ordered, counts)
+                    push_sorted(max(sell[k], above) / usual, ring, ordered, counts)
+                    season_add(minutes[b], max(sell[k], above), past, running, factor, marks)
                 if k > first and low[k] - low[k - 1] != step[k]:
-                    push_sorted(buy[k], ring, ordered, counts)
+                    push_sorted(buy[k] / usual, ring, ordered, counts)
+                    season_add(minutes[b], buy[k], past, running, factor, marks)
     return n

@@ -12,6 +12,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Array, Column, Table, choice, flag, price, quantity, row_schema
 from perpscope.core.units import AggressorSide
 from perpscope.features.base import Feature, FeatureSpec, State
+from perpscope.market.seasonality import one_season, season_add, season_arrays, season_factor, season_minutes, season_state
 from perpscope.market.structure import at_least, one_of
 from perpscope.numeric.jit import njit
 from perpscope.numeric.window import push_top, top_quantile, top_state
@@ -33,9 +34,10 @@ class LargeTrades(Feature):
     Definition: fills are grouped to orders first (`orders`), because one order prints hundreds of fills. The threshold is
     the nearest rank of the last `window` orders strictly before, none below `n_min`. A fixed size would drift by an
     order of magnitude with the market and be defeated by slicing. `measure = "quantity"` (default: it does not depend
-    on the price level) or "notional". A gap of the trades restarts the window.
+    on the price level) or "notional"; both divided by how large orders usually are at that minute of the week (`season`,
+    see `market.seasonality`; 1 before three weeks were seen). A gap of the trades restarts the window, not the season.
     Units: base units, price. `ref_ts` and `known_ts` are the order's.
-    Source: own; ORDERFLOW OF14. The season of the week is not divided out.
+    Source: own; ORDERFLOW OF14.
 
     Example:
         >>> LargeTrades().params.quantile
@@ -48,8 +50,10 @@ class LargeTrades(Feature):
         quantile: float = 0.995
         window: int = 20_000
         n_min: int = 1000
+        season: str = "new_york"
 
         def __post_init__(self) -> None:
+            one_season("season of large_trades", self.season)
             one_of("measure of large_trades", self.measure, ("quantity", "notional"))
             at_least("large_trades.n_min", self.n_min, 1)
             at_least("large_trades.window", self.window, self.n_min)
@@ -67,7 +71,7 @@ class LargeTrades(Feature):
 
     def start(self, instrument: Instrument) -> State:
         ring, top, counts = top_state(self.params.window, self.params.quantile)
-        return {"ring": ring, "top": top, "counts": counts}
+        return {"ring": ring, "top": top, "counts": counts, "season": season_state(self.params.season)}
 
     def fold(self, state: State, batch: Batch) -> Table:
         orders, gaps, p = batch["orders"], batch["gap"], self.params
@@ -75,8 +79,8 @@ class LargeTrades(Feature):
         price_of = orders["vwap"] if p.measure == "notional" else np.ones(len(orders))
         thresholds, rows = np.empty(len(orders)), np.empty(len(orders), np.int64)
         n = _large_kernel(
-            orders["ref_ts"], orders["quantity"] * price_of, ends, p.quantile, p.n_min,
-            state["ring"], state["top"], state["counts"], thresholds, rows,
+            orders["ref_ts"], season_minutes(orders["ref_ts"], p.season), orders["quantity"] * price_of, ends, p.quantile,
+            p.n_min, state["ring"], state["top"], state["counts"], *season_arrays(state["season"]), thresholds, rows,
         )  # fmt: skip
         if not n:
             return LARGE_TRADES.empty()
@@ -88,8 +92,9 @@ class LargeTrades(Feature):
 
 @njit
 def _large_kernel(
-    ref: Array, measure: Array, gap_ends: Array, quantile: float, n_min: int,
-    ring: Array, top: Array, counts: Array, thresholds: Array, rows: Array,
+    ref: Array, minutes: Array, measure: Array, gap_ends: Array, quantile: float, n_min: int,
+    ring: Array, top: Array, counts: Array, past: Array, running: Array, factor: Array, marks: Array,
+    thresholds: Array, rows: Array,
 ) -> int:  # fmt: skip
     n, g = 0, 0
     for i in range(ref.size + 1):
@@ -99,10 +104,12 @@ def _large_kernel(
             g += 1
         if i == ref.size:
             return n
+        usual = season_factor(minutes[i], past, running, factor, marks)
         if counts[1] >= n_min:
             bound = top_quantile(top, counts)
-            if measure[i] >= bound:
-                thresholds[n], rows[n] = bound, i
+            if measure[i] / usual >= bound:
+                thresholds[n], rows[n] = bound * usual, i
                 n += 1
-        push_top(measure[i], quantile, ring, top, counts)
+        push_top(measure[i] / usual, quantile, ring, top, counts)
+        season_add(minutes[i], measure[i], past, running, factor, marks)
     return n

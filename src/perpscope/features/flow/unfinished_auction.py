@@ -12,6 +12,7 @@ from perpscope.core.table import Array, Table, choice, quantity
 from perpscope.core.time import NULL_TS, Timeframe
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.market.levels import level_id, level_schema, level_state, level_table, live_levels
+from perpscope.market.seasonality import one_season, season_add, season_arrays, season_factor, season_minutes, season_state
 from perpscope.market.structure import Extreme, at_least
 from perpscope.numeric.jit import njit
 from perpscope.numeric.window import nearest_rank, push_sorted, quantile_state
@@ -29,7 +30,8 @@ class UnfinishedAuction(Feature):
     Definition: high - in its topmost bin buy volume >= v_min and sell volume > 0; low by mirror. A zero on the other
     side is a finished auction. Bins are `step_ticks` wide, one tick by default, because wide bins make nearly every
     extreme unfinished. v_min is the rolling 0.80 quantile of such extreme volumes (nearest rank on the last
-    `window` of them, strictly before, none below `n_min`), or `least` where that is given (ATAS: 20 contracts).
+    `window` of them, strictly before, none below `n_min`; each divided by what is usual at its minute of the week), or
+    `least` where that is given (ATAS: 20 contracts).
     Life: opened at the bar's close, filled when a later bar covers the price, expired by age, number or a hole.
     Units: price, base units. `ref_ts` = the bar's open.
     Source: ATAS help, unfinished auction; thresholds own.
@@ -46,10 +48,12 @@ class UnfinishedAuction(Feature):
         quantile: float = 0.8
         window: int = 1000
         n_min: int = 100
+        season: str = "new_york"
         max_live: int = 500
         max_age_bars: int = 2000
 
         def __post_init__(self) -> None:
+            one_season("season of unfinished_auction", self.season)
             at_least("unfinished_auction.step_ticks", self.step_ticks, 1)
             at_least("unfinished_auction.n_min", self.n_min, 1)
             at_least("unfinished_auction.window", self.window, self.n_min)
@@ -74,6 +78,7 @@ class UnfinishedAuction(Feature):
             "ring": ring,
             "ordered": ordered,
             "counts": counts,
+            "season": season_state(self.params.season),
         }
 
     def fold(self, state: State, batch: Batch) -> Table:
@@ -82,9 +87,10 @@ class UnfinishedAuction(Feature):
         born, found = np.empty((2 * len(bars), 5), np.int64), np.empty((2, 2 * len(bars)))
         made = _extremes_kernel(
             trades["exchange_ts"], trades["price"], trades["quantity"], trades["aggressor_side"], bars["ref_ts"],
+            season_minutes(bars["ref_ts"], p.season),
             bars["known_ts"], bars["complete"], bars["high"], bars["low"], frame.ns, frame.floor(0), state["tick"],
             p.step_ticks, p.least, p.quantile, p.n_min, state["ints"], state["volumes"], state["ring"], state["ordered"],
-            state["counts"], born, found,
+            state["counts"], *season_arrays(state["season"]), born, found,
         )  # fmt: skip
         out, prices, n = live_levels(state, bars, born[:made], found[0, :made], p.max_age_bars)
         if not n:
@@ -96,9 +102,11 @@ class UnfinishedAuction(Feature):
 
 @njit
 def _extremes_kernel(
-    ts: Array, price: Array, quantity: Array, side: Array, ref: Array, known: Array, complete: Array, highs: Array,
-    lows: Array, frame: int, offset: int, tick_size: float, step: int, least: float, quantile: float, n_min: int,
-    ints: Array, volumes: Array, ring: Array, ordered: Array, counts: Array, born: Array, found: Array,
+    ts: Array, price: Array, quantity: Array, side: Array,
+    ref: Array, minutes: Array, known: Array, complete: Array, highs: Array, lows: Array,
+    frame: int, offset: int, tick_size: float, step: int, least: float, quantile: float, n_min: int,
+    ints: Array, volumes: Array, ring: Array, ordered: Array, counts: Array,
+    past: Array, running: Array, factor: Array, marks: Array, born: Array, found: Array,
 ) -> int:  # fmt: skip
     """ints: [bar of the trades, expected open, top bin, mirrored bottom bin]; volumes[extreme]: [aggressor's, other's].
 
@@ -129,7 +137,10 @@ def _extremes_kernel(
         ints[1] = known[b]
         if ints[0] != ref[b]:
             continue
-        bound = least if least == least else (nearest_rank(ordered, counts[1], quantile) if counts[1] >= n_min else np.nan)
+        usual = season_factor(minutes[b], past, running, factor, marks)
+        bound = least
+        if least != least:
+            bound = nearest_rank(ordered, counts[1], quantile) * usual if counts[1] >= n_min else np.nan
         for d in range(2):
             if volumes[d, 0] >= bound and volumes[d, 1] > 0:
                 level = highs[b] if d == 0 else lows[b]
@@ -139,5 +150,6 @@ def _extremes_kernel(
                 found[0, n], found[1, n] = level, volumes[d, 0]
                 n += 1
         for d in range(2):
-            push_sorted(volumes[d, 0], ring, ordered, counts)
+            push_sorted(volumes[d, 0] / usual, ring, ordered, counts)
+            season_add(minutes[b], volumes[d, 0], past, running, factor, marks)
     return n
