@@ -51,7 +51,8 @@ def open_leg(
             leg.risk = 0.0
         leg.risk += abs(kernels.pnl(kind, 1.0, quantity, price, stop))
     _mark_models(leg, model, note)
-    book(m, k, j, FREE, _FEE, -fee, price, quantity, fee_rate, order, bracket, note)
+    if fee != 0:
+        book(m, k, j, FREE, _FEE, -fee, price, quantity, fee_rate, order, bracket, note)
     if m.terms[k].isolated:
         move_margin(m, k, j, quanta(value / leverage), order, bracket)
     count_cross(m)
