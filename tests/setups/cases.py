@@ -149,8 +149,8 @@ def diverged(bars: Table, hidden: bool) -> Inputs:
     interest = [1000.0 if i < 12 else 980.0 for i in range(len(bars))]
     return {
         "delta_divergence": at_close(
-            DELTA_DIVERGENCE, [19], ref=[16], side=2, hidden=hidden, first_ts=START + 8 * HOUR, first_price=99.0, last_price=98.9,
-            delta_sum=5.0, z=1.5, bars=8.0,
+            DELTA_DIVERGENCE, [19], ref=[16], side=2, hidden=hidden, first_ts=START + 8 * HOUR, first_price=99.0,
+            last_price=98.9, delta_sum=5.0, z=1.5, bars=8.0,
         ),
         "open_interest_delta": at_close(OPEN_INTEREST_DELTA, range(len(bars)), open_interest=interest),
         "swings": SWINGS.empty(),
