@@ -18,13 +18,25 @@ from perpscope.core.time import DAY, HOUR, Timeframe
 from perpscope.core.units import ContractKind
 from perpscope.features.base import Feature, FeatureSpec, State
 from perpscope.features.liquidation.advance import advance
-from perpscope.features.liquidation.books import COHORTS, YOUNG
+from perpscope.features.liquidation.books import COHORTS, YOUNG, far_tiers, place_pending
 from perpscope.features.liquidation.entries import EXPOSURE, UNIT_COLUMNS, AgeClass, ExposureEntry
 from perpscope.features.liquidation.flags import Flag
 from perpscope.features.liquidation.grid import NULL_BIN, LogGrid
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS, checked_mix
 from perpscope.features.liquidation.shifts import kernel_edges, tier_kernels
-from perpscope.features.liquidation.statement import AGE, BAR, BIN, ENTRY, FLAGS, FULL, LEVERAGE, NEAREST, ORIGIN, SIDE_CODE
+from perpscope.features.liquidation.statement import (
+    AGE,
+    BAR,
+    BIN,
+    ENTRY,
+    FLAGS,
+    FULL,
+    HOUR_NOW,
+    LEVERAGE,
+    NEAREST,
+    ORIGIN,
+    SIDE_CODE,
+)
 
 __all__ = ["EXPOSURE", "UNIT_COLUMNS", "AgeClass", "ExposureEntry", "ExposureParams", "LiquidationExposure"]
 
@@ -51,7 +63,7 @@ class ExposureParams:
     liquidated_fraction_long: float = 1.0
     liquidated_fraction_short: float = 1.0
     taker_fee: float = 0.0005
-    band: float = 0.25
+    band: float = 0.24
     floor_fraction: float = 1e-5
     tolerance: float = 0.2
     refresh_hours: int = 24
@@ -100,6 +112,7 @@ class LiquidationExposure(Feature):
         p: ExposureParams = self.params
         self.grid = LogGrid.of_bps(p.bin_bps)
         self._mix = checked_mix(p.mix)
+        self._band = round(p.band / self.grid.height)
         self._hazard = np.asarray(p.closing_hazard, np.float64)
         if self._hazard.shape != (TIERS,) or not (self._hazard >= 0.0).all():
             raise UserError(f"liquidation_exposure.closing_hazard needs {TIERS} numbers that are not negative.")
@@ -152,10 +165,23 @@ class LiquidationExposure(Feature):
 
     def _take_kernels(self, state: State, ts: int) -> None:
         params: ExposureParams = self.params
+        if state["kernels"]:
+            self._settle(state)
         instrument = _instrument(state["instrument"])
         kernels = tier_kernels(instrument, ts, self.grid.per_octave, params.spread, params.taker_fee)
         state["kernels"] = (kernels.density, kernels.cumulative, kernels.start, kernels.first, kernels.length)
         state["undated"] = not any(table.covers(ts) for table in instrument.tier_tables)
+
+    def _settle(self, state: State) -> None:
+        """What still waits was opened under the kernels that are about to go."""
+        density, _, start, first, length = state["kernels"]
+        far, near = np.zeros((2, TIERS), np.bool_), np.zeros(2, np.int64)
+        far_tiers(self._band, first, length, far, near)
+        for side in np.flatnonzero(state["pending_ends"][:, 1] >= 0).tolist():
+            place_pending(
+                side, int(state["ints"][HOUR_NOW]) % 3, state["young"], state["whole"], state["pending"], state["ends"],
+                state["young_ends"], state["pending_ends"], self._mix, density, start, first, length, far,
+            )  # fmt: skip
 
     def _advance(self, state: State, flows: Table) -> list[Table]:
         params: ExposureParams = self.params
@@ -167,7 +193,7 @@ class LiquidationExposure(Feature):
         uniform = bool((self._hazard == self._hazard[0]).all())
         books = (state[name] for name in (*_BOOKS, *_ENDS, "scale", "placed", "sums", "ints", "ring", "ring_hours"))
         fixed = (
-            *books, *state["kernels"], self._mix, self._hazard, uniform, round(params.band / self.grid.height),
+            *books, *state["kernels"], self._mix, self._hazard, uniform, self._band,
             params.floor_fraction, params.tolerance, params.refresh_hours * HOUR,
         )  # fmt: skip
         parts, begin, width = [], 0, state["whole"].shape[1]
@@ -235,14 +261,14 @@ def _instrument(plain: dict[str, Any]) -> Instrument:
     return Instrument(plain["venue"], plain["symbol"], ContractKind(plain["kind"]), tier_tables=tables)
 
 
-_BOOKS = ("total", "young", "ages", "whole", "lower", "upper")
-_ENDS = ("ends", "young_ends", "age_ends")
+_BOOKS = ("older", "young", "ages", "whole", "lower", "upper", "pending")
+_ENDS = ("ends", "young_ends", "age_ends", "pending_ends")
 
 
 def _empty_books(width: int) -> State:
-    shapes = ((2, TIERS), (YOUNG, 2, TIERS), (COHORTS, 2), (2,), (2,), (2,))
+    shapes = ((2, TIERS), (YOUNG, 2, TIERS), (COHORTS, 2), (2,), (2,), (2,), (2,))
     books = {name: np.zeros((*shape, width)) for name, shape in zip(_BOOKS, shapes)}
-    ends = {name: np.full((*shape, 2), (width, -1), np.int64) for name, shape in zip(_ENDS, shapes)}
+    ends = {name: np.full((*shape, 2), (width, -1), np.int64) for name, shape in zip(_ENDS, (*shapes[:3], (2,)))}
     return {**books, **ends}
 
 
