@@ -32,8 +32,8 @@ def quantile(values: list[float], share: float) -> float:
 
 
 class Slow:
-    def __init__(self, bars: list[Bar], step: int) -> None:
-        self.bars, self.step = bars, step
+    def __init__(self, bars: list[Bar], step: int, least_in_cell: int) -> None:
+        self.bars, self.step, self.least_in_cell = bars, step, least_in_cell
         self.span = max(NS_DAY // step, 20)
         self.run = []
         for i in range(len(bars)):
@@ -75,15 +75,18 @@ class Slow:
 
     def features(self, i: int, k: int) -> list[float] | None:
         sigma, atr = self.sigma(i), self.atr[i]
-        if sigma is None or sigma <= 0 or atr is None or self.run[i] <= k or self.run[i] < 20:
+        if sigma is None or sigma <= 0 or atr is None or self.run[i] < 20:
             return None
         last = self.bars[i - 19 : i + 1]
         bar = self.bars[i]
+        before = math.nan if self.run[i] <= k else 1e4 * (bar.close / self.bars[i - k].close - 1) / (sigma * math.sqrt(k))
         return [
-            1e4 * (bar.close / self.bars[i - k].close - 1) / (sigma * math.sqrt(k)),
+            before,
             (max(b.high for b in last) - bar.close) / atr,
             (bar.close - min(b.low for b in last)) / atr,
             (bar.high - bar.low) / atr,
+            math.log(sigma),
+            math.log(bar.volume / (self.mean(i, "volume") or math.nan)),
         ]
 
     def outcome(self, target: str, i: int, k: int) -> float | None:
@@ -118,12 +121,14 @@ class Slow:
     ) -> tuple[list[tuple[int, float]], int]:
         """(bar, signed event minus mean of its controls) in order, and the clearance in bars."""
         n = len(self.bars)
-        features = {i: f for i in range(n) if (f := self.features(i, k)) is not None}
-        sigmas = {i: self.sigma(i) for i in features}
-        edges = [quantile([float(s) for s in sigmas.values() if s], d / 10) for d in range(1, 10)]
+        standing = {i: f for i in range(n) if (f := self.features(i, k)) is not None}
+        features = {i: f for i, f in standing.items() if not math.isnan(f[0])}
+        sigmas = {i: self.sigma(i) for i in standing}
+        buckets = next(b for b in (10, 5, 3, 1) if b == 1 or len(standing) >= self.least_in_cell * 24 * 2 * 2 * b)
+        edges = [quantile([float(s) for s in sigmas.values() if s], d / buckets) for d in range(1, buckets)]
         spread = []
-        for f in range(4):
-            column = [v[f] for v in features.values()]
+        for f in range(6):
+            column = [v[f] for v in (features if f == 0 else standing).values()]
             wide = quantile(column, 0.75) - quantile(column, 0.25)
             spread.append(wide if wide > 0 else 1.0)
         cell = {}
@@ -149,7 +154,7 @@ class Slow:
             near = []
             for j in grid:
                 if cell[j] == cell[i] and abs(j - i) >= k:
-                    near.append((sum(((features[j][f] - features[i][f]) / spread[f]) ** 2 for f in range(4)), j))
+                    near.append((sum(((features[j][f] - features[i][f]) / spread[f]) ** 2 for f in range(6)), j))
             near.sort()
             found = [self.outcome(target, j, k) for _, j in near[:most]]
             values = [v for v in found if v is not None]

@@ -17,12 +17,15 @@ from perpscope.numeric.jit import njit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 EXTREME_BARS = 20
 ATR_BARS = 14
-DECILES = 10
+BUCKETS = (10, 5, 3, 1)
+LEAST_IN_CELL = 100
 FEWEST_SIGMA_BARS = 20
 AFRESH = 256
+_CELLS = 24 * 2 * 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +55,11 @@ class Conditions:
     """The matching for one horizon.
 
     Attributes:
-        cell: int64 (n,), the exact cell of each bar: hour of day, weekend, volatility decile, sign of the return before;
+        cell: int64 (n,), the exact cell of each bar: hour of day, weekend, volatility bucket, sign of the return before;
             -1 where something is unknown.
-        features: float64 (n, 4), what is matched nearest: return before over its sigma, `to_high`, `to_low`, `bar_range`,
-            each divided by its spread over the path.
+        features: float64 (n, 6), what is matched nearest: return before over its sigma, `to_high`, `to_low`, `bar_range`,
+            ln `sigma`, ln of volume over `mean_volume`, each divided by its interquartile range over the path.
+        buckets: of volatility: deciles where they leave 100 moments to a cell on average, else fewer.
         members: int64, bars ordered by cell, then time; starts: int64 (cells + 1,), where each cell begins in `members`.
     """
 
@@ -63,6 +67,7 @@ class Conditions:
     features: Floats
     members: Integers
     starts: Integers
+    buckets: int
 
 
 def surroundings(
@@ -76,31 +81,66 @@ def surroundings(
     return Surroundings(out[0], out[1], out[2], out[3], out[4], out[5], unbroken)
 
 
-def conditions(known_ts: Integers, close: Floats, around: Surroundings, bars: int, step: int) -> Conditions:
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """The part of the conditions that no horizon changes: five scaled features, the bucket of volatility, the calendar.
+
+    `place`: int64 (n,), hour and weekend of each bar; `known`: where all five are.
+    """
+
+    features: Floats
+    known: Booleans
+    bucket: Integers
+    buckets: int
+    place: Integers
+
+
+def standing(known_ts: Integers, volume: Floats, around: Surroundings, step: int) -> Standing:
+    """Scale what does not depend on the horizon, over the bars at which all of it is known."""
+    calm, busy = _log(around.sigma), _log(volume / around.mean_volume)
+    features = np.column_stack([around.to_high, around.to_low, around.bar_range, calm, busy])
+    known = np.asarray(np.isfinite(features).all(axis=1))
+    buckets = next(b for b in BUCKETS if b == 1 or known.sum() >= LEAST_IN_CELL * _CELLS * b)
+    bucket = np.zeros(len(known), np.int64)
+    if known.any():
+        edges = np.quantile(around.sigma[known], np.arange(1, buckets) / buckets)
+        bucket = np.searchsorted(edges, around.sigma, side="right").astype(np.int64)
+        for column in features.T:
+            column /= _spread(column[known])
+    opened = known_ts - step
+    weekend = ((opened // DAY + 3) % 7 >= 5).astype(np.int64)  # 1970-01-01 was a Thursday
+    return Standing(features, known, bucket, buckets, opened // HOUR % 24 * 2 + weekend)
+
+
+def conditions(close: Floats, around: Surroundings, stand: Standing, bars: int) -> Conditions:
     """Cells and features when the horizon is `bars` bars."""
     n = len(close)
     before = np.full(n, np.nan)
     if bars < n:
         past = 1e4 * (close[bars:] / close[:-bars] - 1.0)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             before[bars:] = np.where(around.unbroken[bars:] > bars, past / (around.sigma[bars:] * np.sqrt(bars)), np.nan)
-    features = np.column_stack([before, around.to_high, around.to_low, around.bar_range])
-    known = np.isfinite(features).all(axis=1) & (around.sigma > 0.0)
-    decile = np.zeros(n, np.int64)
-    if known.any():
-        edges = np.quantile(around.sigma[known], np.arange(1, DECILES) / DECILES)
-        decile = np.searchsorted(edges, around.sigma, side="right").astype(np.int64)
-        for column in features.T:
-            low, high = np.quantile(column[known], [0.25, 0.75])
-            column /= high - low if high > low else 1.0
-    start = known_ts - step
-    hour = start // HOUR % 24
-    weekend = ((start // DAY + 3) % 7 >= 5).astype(np.int64)  # 1970-01-01 was a Thursday
+    known = stand.known & np.isfinite(before)
     upward = (before >= 0.0).astype(np.int64)
-    cell = np.where(known, ((hour * 2 + weekend) * DECILES + decile) * 2 + upward, -1)
-    members = np.argsort(cell, kind="stable")
-    starts = np.searchsorted(cell[members], np.arange(24 * 2 * DECILES * 2 + 1))
-    return Conditions(cell, np.ascontiguousarray(features), members.astype(np.int64), starts.astype(np.int64))
+    cell = np.where(known, (stand.place * 2 + upward) * stand.buckets + stand.bucket, -1)
+    if known.any():
+        before /= _spread(before[known])
+    short = cell.astype(np.int16)  # a radix sort, which int64 would not get
+    members = np.argsort(short, kind="stable")
+    starts = np.searchsorted(short[members], np.arange(_CELLS * stand.buckets + 1))
+    features = np.column_stack([before, stand.features])
+    return Conditions(cell, features, members.astype(np.int64), starts.astype(np.int64), stand.buckets)
+
+
+def _spread(values: Floats) -> float:
+    """Interquartile range; 1 where there is none, so that nothing is divided by 0."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low) if high > low else 1.0
+
+
+def _log(values: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.log(values, out=np.full(len(values), np.nan), where=values > 0.0)
 
 
 @njit

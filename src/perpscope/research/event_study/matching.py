@@ -105,10 +105,13 @@ def nearest_in_cell(
         held = 0
         for m in range(starts[cell[i]], starts[cell[i] + 1]):
             far = 0.0
+            limit = room[most - 1] if held == most else np.inf
             for f in range(features.shape[1]):
                 apart = theirs[m, f] - features[i, f]
                 far += apart * apart
-            if held == most and far >= room[most - 1]:
+                if far >= limit:
+                    break
+            if far >= limit:
                 continue
             j = members[m]
             if abs(j - i) < bars:

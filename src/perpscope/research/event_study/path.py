@@ -10,7 +10,7 @@ import numpy.typing as npt
 from perpscope.core.errors import UserError
 from perpscope.core.table import Table
 from perpscope.core.time import Timeframe
-from perpscope.research.event_study.conditions import Conditions, Surroundings, conditions, surroundings
+from perpscope.research.event_study.conditions import Conditions, Standing, Surroundings, conditions, standing, surroundings
 from perpscope.research.event_study.targets import forward
 
 Floats = npt.NDArray[np.float64]
@@ -65,12 +65,14 @@ class Prepared:
 
     path: PricePath
     surroundings: Surroundings = field(init=False)
+    standing: Standing = field(init=False)
     _forward: dict[tuple[str, int], Floats] = field(init=False, default_factory=dict)
     _conditions: dict[int, Conditions] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         p = self.path
         self.surroundings = surroundings(p.known_ts, p.high, p.low, p.close, p.volume, p.liquidated, p.step)
+        self.standing = standing(p.known_ts, p.volume, self.surroundings, p.step)
 
     def outcome(self, target: str, bars: int) -> Floats:
         """The outcome over the next `bars` bars from each bar's close; NaN where it is not known."""
@@ -85,5 +87,5 @@ class Prepared:
     def conditions(self, bars: int) -> Conditions:
         """What a control must share with its event when the horizon is `bars` bars."""
         if bars not in self._conditions:
-            self._conditions[bars] = conditions(self.path.known_ts, self.path.close, self.surroundings, bars, self.path.step)
+            self._conditions[bars] = conditions(self.path.close, self.surroundings, self.standing, bars)
         return self._conditions[bars]

@@ -23,7 +23,9 @@ from perpscope.stats.matched import standardised_difference
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-CONDITIONS = ("return before", "distance to high", "distance to low", "range of the bar")
+CONDITIONS = ("return before", "distance to high", "distance to low", "range of the bar", "volatility", "volume")
+LEAST_POOL = 5_000
+"""Random moments that are matched for the band: as many as events, at least these, at most `Settings.pool`."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,14 @@ def events_at(path: PricePath, known_ts: npt.ArrayLike, sign: npt.ArrayLike) -> 
 
 @dataclass(frozen=True, eq=False)
 class Differences:
-    """Event minus controls, one row per matched event, in time order: what an effect is the mean of."""
+    """Event minus controls, one row per matched event, in time order: what an effect is the mean of.
 
+    `path` is the number of the path that the event is of, `sign` its side (1 for outcomes without direction).
+    """
+
+    path: Integers
     known_ts: Integers
+    sign: Floats
     raw: Floats
     matched: Floats
 
@@ -86,8 +93,10 @@ class Differences:
         """Those of several paths, ordered by time (ties: in the order given)."""
         stamp = np.concatenate([part.known_ts for part in parts])
         order = np.argsort(stamp, kind="stable")
-        raw, matched = (np.concatenate([getattr(p, name) for p in parts])[order] for name in ("raw", "matched"))
-        return Differences(stamp[order], raw, matched)
+        path, sign, raw, matched = (
+            np.concatenate([getattr(part, name) for part in parts])[order] for name in ("path", "sign", "raw", "matched")
+        )
+        return Differences(path, stamp[order], sign, raw, matched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +161,9 @@ def study_events(
     Raises:
         UserError: if a horizon is unknown or the paths have bars of different lengths.
     Source: EVIDENCE 5.1, 5.2 and 5.6. Ours: weekend instead of the hour of the week (on 1 h bars a cell of hour of the week
-        holds 8 moments in three years), and the range of the event's own bar among what is matched, so that a factor
-        that merely marks large bars is compared with large bars.
+        holds 8 moments in three years); volatility buckets as fine as the path allows, volatility itself matched nearest; the
+        range and volume of the event's own bar matched too, so that a factor that merely marks large and busy bars is
+        compared with large and busy bars.
     """
     steps = {one.path.step for one in prepared}
     if len(steps) != 1 or len(prepared) != len(events):
@@ -195,8 +205,9 @@ def _match(one: Prepared, events: Events, bars: int, settings: Settings, seed: i
     grid, clearance = candidates(events.at, usable, bars)
     found, count = nearest_controls(at, held, grid, bars, settings.controls)
     free = np.flatnonzero(grid)
-    if settings.placebo_draws and len(at) and len(free) > settings.pool:
-        free = np.sort(np.random.default_rng([seed, len(free)]).choice(free, settings.pool, replace=False))
+    pool_size = min(settings.pool, max(len(at), LEAST_POOL))
+    if settings.placebo_draws and len(at) and len(free) > pool_size:
+        free = np.sort(np.random.default_rng([seed, len(free)]).choice(free, pool_size, replace=False))
     pool = free if settings.placebo_draws and len(at) else free[:0]
     pool_found, pool_count = nearest_controls(pool, held, grid, bars, settings.controls)
     return _Matched(len(events), at, sign, found, count, clearance, pool, pool_found, pool_count)
@@ -212,7 +223,7 @@ def _cell(
     rng: np.random.Generator,
 ) -> Cell:
     parts, pools, signs, balance = [], [], [], np.zeros(len(CONDITIONS))
-    for one, m in zip(prepared, matched):
+    for number, (one, m) in enumerate(zip(prepared, matched)):
         outcome = one.outcome(target, bars)
         signed = m.sign if target.startswith("return") else np.ones(len(m.sign))
         control = np.empty(len(m.at))
@@ -220,7 +231,8 @@ def _cell(
         raw = signed * outcome[m.at]
         difference = signed * (outcome[m.at] - control)
         good = np.isfinite(difference) & (signed != 0.0)
-        parts.append(Differences(one.path.known_ts[m.at[good]], raw[good], difference[good]))
+        whose = np.full(int(good.sum()), number, np.int64)
+        parts.append(Differences(whose, one.path.known_ts[m.at[good]], signed[good], raw[good], difference[good]))
         random = np.empty(len(m.pool))
         mean_of_controls(outcome, m.pool_found, m.pool_count, settings.least_controls, random)
         random = outcome[m.pool] - random
