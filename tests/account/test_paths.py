@@ -54,7 +54,7 @@ def test_p6_mark_liquidates_where_last_never_reached_the_stop() -> None:
         mark_bars=marks([*prices[:2], (99.0, 99.5, 94.9, 97.0)]),
     )
     assert [row["role"] for row in rows.fills.rows()] == ["entry", "liquidation"]
-    assert list(rows.round_trips.rows())[0]["exit_reason"] == "liquidation"
+    assert next(iter(rows.round_trips.rows()))["exit_reason"] == "liquidation"
 
 
 def test_p9_a_trailing_stop_follows_the_high_and_then_gives_back() -> None:

@@ -74,7 +74,7 @@ def test_w1_every_line_of_an_isolated_account() -> None:
     stop = list(rows.fills.rows())[-1]
     assert stop["note"] == "gap"
     assert 0.3 * (60_100.0 * 0.9999 - stop["price"]) == pytest.approx(59.994, abs=1e-9)
-    trip = list(rows.round_trips.rows())[0]
+    trip = next(iter(rows.round_trips.rows()))
     assert trip["net"] == pytest.approx(136.6831485, abs=1e-9)
     assert trip["gap"]
 
@@ -98,7 +98,11 @@ def test_w1_margin_and_liquidation_price_after_every_line() -> None:
 
 @pytest.mark.parametrize(
     ("profile", "fee", "left"),
-    [(LiquidationProfile.FORFEIT, 0.012, 795.0), (LiquidationProfile.BINANCE, 0.012, 795.0), (LiquidationProfile.BINANCE, 0.002, 814.68)],
+    [
+        (LiquidationProfile.FORFEIT, 0.012, 795.0),
+        (LiquidationProfile.BINANCE, 0.012, 795.0),
+        (LiquidationProfile.BINANCE, 0.002, 814.68),
+    ],
 )  # fmt: skip
 def test_w2_a_short_liquidated_at_mark_101_600(profile: LiquidationProfile, fee: float, left: float) -> None:
     of = account(1_000.0, tiers=tier_arrays(BTC_2024), taker=0.0005, liquidation_fee=fee, rules={"liquidation": profile})
@@ -110,7 +114,7 @@ def test_w2_a_short_liquidated_at_mark_101_600(profile: LiquidationProfile, fee:
     rows = of.advance(state, Batch(3 * HOUR, {"bars": bars([flat(101_600.0)], 2 * HOUR)}))
     assert rows.equity["wallet_balance"].tolist() == [left]
     assert of.view(state).positions == ()
-    assert list(rows.round_trips.rows())[0]["exit_reason"] == "liquidation"
+    assert next(iter(rows.round_trips.rows()))["exit_reason"] == "liquidation"
 
 
 def test_w3_nine_fundings_move_the_liquidation_price_to_the_mark() -> None:

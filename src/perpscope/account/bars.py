@@ -166,10 +166,11 @@ def _room(m: Memory) -> bool:
 
 @njit
 def run_bars(
-    memory: Any, balances: Any, place: Any, open_ts: Any, close_ts: Any, o: Any, h: Any, l: Any, c: Any, volume: Any,
+    memory: Any, curve: Any, place: Any, open_ts: Any, close_ts: Any, o: Any, h: Any, l: Any, c: Any, volume: Any,
     mo: Any, mh: Any, ml: Any, mc: Any, funding_ts: Any, funding_rate: Any, funding_price: Any, intents: Any, first: int,
 ) -> int:  # fmt: skip
-    """Work through the bars from `first`; returns the next bar, which is the number of bars unless the room ran out."""
+    """Work through the bars from `first`. Returns the next one: the number of bars unless the room ran out, or -1 - i if
+    bar i has no prices."""
     m = memory[0]
     w = m.wallet
     total = len(close_ts)
@@ -205,6 +206,8 @@ def run_bars(
             m.legs[2 * k].gap = 1
             m.legs[2 * k + 1].gap = 1
         spot.last_close = end
+        if not low > 0.0:
+            return -1 - i
         if quiet:
             pass_by(m, k, high, low, close, mark_high, mark_low, mark_close)
         else:
@@ -229,5 +232,5 @@ def run_bars(
             measure_day(m, k, o[i], close, volume[i], end - start)
         i += 1
         if not several or i == total or close_ts[i] != end:
-            w.balances += balance(m, balances, w.balances, end)
+            balance(m, curve, end)
     return i

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from perpscope.account import inputs
 from perpscope.account.bars import run_bars
 from perpscope.account.config import Rules, Terms
-from perpscope.account.layout import BALANCE, INTENT, LINE, Memory
+from perpscope.account.layout import INTENT, LINE
 from perpscope.account.ledger import equity, wallet_balance
 from perpscope.account.margin import available
 from perpscope.account.memory import Given
-from perpscope.account.money import PER_UNIT, quanta
-from perpscope.account.rows import AccountRows, rows_of
+from perpscope.account.money import PER_UNIT, quanta, units
+from perpscope.account.rows import AccountRows, equity_table, fresh_curve, rows_of
 from perpscope.core.batch import Batch
 from perpscope.core.errors import DataError, UserError
 from perpscope.core.fold import State
@@ -24,9 +24,9 @@ from perpscope.core.orders import ORDER_ENDS, LedgerKind, OrderEnd
 from perpscope.core.table import Table
 from perpscope.core.time import NULL_TS
 from perpscope.core.units import PositionSide
+from perpscope.numeric.jit import njit
 
 Array = np.ndarray[Any, Any]
-_NO_BALANCES: Array = np.empty(0, BALANCE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Account:
         if not self.terms or len(set(self.symbols)) != len(self.symbols):
             raise UserError("An account needs the terms of at least one instrument, each with a symbol of its own.")
         self._given = Given(self.terms, self.rules)
-        self._balances = np.empty(64, BALANCE)
+        self._reading = np.empty(3 + len(self.terms))
 
     def start(self) -> State:
         """A fresh account that holds the deposit; the deposit's line is written with the first bar."""
@@ -127,24 +127,29 @@ class Account:
         if not total:
             state["funding"] = tuple(funding)
             return AccountRows()
-        m = self._memory_of(state)
-        if len(self._balances) < total:
-            self._balances = np.empty(total, BALANCE)
-        records = state["intents"].view(INTENT)[:, 0]
-        self._point(m, funding, state["intent_place"])
-        m["wallet"]["balances"] = 0
-        if m["wallet"]["sequence"] == 0:
-            self._write_deposit(m, int(bars.open_ts[0]), int(bars.close_ts[0]))
+        given = self._given
+        given.words[:] = state["account"]
+        m, wallet = given.record, given.wallet
+        curve = fresh_curve(total)
+        self._point(funding, state["intent_place"])
+        wallet["balances"] = 0
+        if wallet["sequence"] == 0:
+            self._write_deposit(int(bars.open_ts[0]), int(bars.close_ts[0]))
         parts: list[AccountRows] = []
+        records = state["intents"].view(INTENT)[:, 0]
         done = 0
         while done < total:
-            done = run_bars(self._given.memory, self._balances, *bars, funding.ts, funding.rate, funding.price, records, done)
-            parts.append(rows_of(m, self._balances[: int(m["wallet"]["balances"])] if done == total else _NO_BALANCES))
-        state["account"] = self._given.words.copy()
-        self._forget(state, m, funding)
-        if self.rules.strict_funding and m["wallet"]["funding_holes"]:
+            done = run_bars(given.memory, curve, *bars, funding.ts, funding.rate, funding.price, records, done)
+            if done < 0:
+                raise UserError("A bar without prices cannot fill orders: drop bars whose low is absent or not above zero.")
+            parts.append(rows_of(m))
+        rows = parts[0] if len(parts) == 1 else AccountRows.concat(parts)
+        rows = replace(rows, equity=equity_table(curve, int(wallet["balances"])))
+        state["account"] = given.words.copy()
+        self._forget(state, funding)
+        if self.rules.strict_funding and wallet["funding_holes"]:
             raise DataError("Funding stamps are missing while a position is held; import them, or allow it (strict_funding).")
-        return parts[0] if len(parts) == 1 else AccountRows.concat(parts)
+        return rows
 
     def accept(self, state: State, wishes: Table) -> AccountRows:
         """Take intents after a step; they can work from the next bar on. One decided later than the last watermark is
@@ -174,31 +179,33 @@ class Account:
 
     def view(self, state: State) -> AccountView:
         """What the account is worth and holds, at the last marks."""
-        m = self._memory_of(state)
-        wallet, legs = m["wallet"], m["legs"]
-        positions = tuple(self._position(m, j) for j in range(2 * len(self.terms)) if legs["quantity"][j] > 0.0)
-        room = tuple(float(available(m, k)) for k in range(len(self.terms)))
-        money = float(wallet_balance(m)) / PER_UNIT
-        return AccountView(float(equity(m)), money, room, positions, int(wallet["orders"]), float(wallet["peak"]))
+        self._given.words[:] = state["account"]
+        read(self._given.memory, self._reading)
+        worth, money, peak, *room = self._reading.tolist()
+        held = np.flatnonzero(self._given.legs["quantity"] > 0.0).tolist()
+        orders = int(self._given.wallet["orders"])
+        return AccountView(worth, money, tuple(room), tuple(self._position(j) for j in held), orders, peak)
 
     def summary(self, state: State) -> dict[str, float]:
         """Running totals of a state: money in coin, counts, the deepest drawdown of bar closes, mean gross exposure."""
-        m = self._memory_of(state)
-        w = m["wallet"]
+        self._given.words[:] = state["account"]
+        read(self._given.memory, self._reading)
+        w = self._given.wallet
         made = {name: int(w[name]) / PER_UNIT for name in ("fees", "funding", "insurance")}
-        made |= {name: float(w[name]) for name in ("turnover", "slippage", "drawdown")}
+        made |= {name: float(w[name]) for name in ("turnover", "slippage")}
         counts = ("fills", "trips", "wins", "liquidations", "insured", "funding_holes", "gaps")
         made |= {name: int(w[name]) for name in counts}
-        made["exposure"] = float(w["exposed"] / w["held"]) if w["held"] else 0.0
-        made["equity"] = float(equity(m))
+        made["drawdown"] = max(float(w["drawdown"]), 1.0 - float(w["trough"]) / float(w["peak"]))
+        made["exposure"] = float(w["gross_sum"] / w["equity_sum"]) if w["equity_sum"] > 0.0 else 0.0
+        made["equity"] = float(self._reading[0])
         return made
 
-    def _position(self, m: Memory, j: int) -> Position:
-        leg = m["legs"][j]
+    def _position(self, j: int) -> Position:
+        leg = self._given.legs[j]
         return Position(
             j // 2, PositionSide.SHORT if j % 2 else PositionSide.LONG, float(leg["quantity"]), float(leg["entry"]),
             int(leg["margin"]) / PER_UNIT, float(leg["leverage"]), float(leg["liquidation_price"]),
-            float(m["spots"][j // 2]["mark"]),
+            float(self._given.spots["mark"][j // 2]),
         )  # fmt: skip
 
     def _queue(self, state: State, wishes: Table) -> None:
@@ -214,43 +221,48 @@ class Account:
         order = np.lexsort((plain[:, 0], place))
         state["intents"], state["intent_place"] = plain[order], place[order]
 
-    def _memory_of(self, state: State) -> Memory:
-        """The account's memory with a state in it; what a kernel changes goes back by `words`."""
-        self._given.words[:] = state["account"]
-        return self._given.memory[0]
-
-    def _point(self, m: Memory, funding: inputs.FundingColumns, place: Array) -> None:
+    def _point(self, funding: inputs.FundingColumns, place: Array) -> None:
         """Tell every instrument where its stamps and intents lie."""
+        spots = self._given.spots
         if len(self.terms) == 1:
-            spot = m["spots"][0]
-            spot["funding_at"], spot["funding_end"] = 0, len(funding.ts)
-            spot["intent_at"], spot["intent_end"] = 0, len(place)
+            spot = spots[0]
+            spot["funding_at"], spot["funding_end"], spot["intent_at"], spot["intent_end"] = 0, len(funding.ts), 0, len(place)
             return
         for at, end, owner in (("funding_at", "funding_end", funding.place), ("intent_at", "intent_end", place)):
             edges = np.searchsorted(owner, np.arange(len(self.terms) + 1))
-            m["spots"][at][: len(edges) - 1], m["spots"][end][: len(edges) - 1] = edges[:-1], edges[1:]
+            spots[at], spots[end] = edges[:-1], edges[1:]
 
-    def _forget(self, state: State, m: Memory, funding: inputs.FundingColumns) -> None:
+    def _forget(self, state: State, funding: inputs.FundingColumns) -> None:
         """Keep only stamps and intents that are still to come."""
+        spots = self._given.spots
         if len(self.terms) == 1:
-            at, wish = int(m["spots"][0]["funding_at"]), int(m["spots"][0]["intent_at"])
-            state["funding"] = tuple(column[at:] for column in funding)
+            at, wish = int(spots[0]["funding_at"]), int(spots[0]["intent_at"])
+            state["funding"] = tuple(column[at:] for column in funding) if at else tuple(funding)
             if wish:
                 state["intents"], state["intent_place"] = state["intents"][wish:], state["intent_place"][wish:]
             return
-        keep = _left(m["spots"]["funding_at"], m["spots"]["funding_end"], len(funding.ts))
+        keep = _left(spots["funding_at"], spots["funding_end"], len(funding.ts))
         state["funding"] = tuple(column[keep] for column in funding)
-        keep = _left(m["spots"]["intent_at"], m["spots"]["intent_end"], len(state["intent_place"]))
+        keep = _left(spots["intent_at"], spots["intent_end"], len(state["intent_place"]))
         state["intents"], state["intent_place"] = state["intents"][keep], state["intent_place"][keep]
 
-    def _write_deposit(self, m: Memory, ts: int, known: int) -> None:
-        line = m["ledger"][0]
+    def _write_deposit(self, ts: int, known: int) -> None:
+        line = self._given.record["ledger"][0]
         for name in LINE.names or ():
             line[name] = -1 if LINE[name].kind == "i" else np.nan
         line["ts"], line["known"], line["sequence"], line["spot"], line["note"] = ts, known, 0, 0, 1
         line["kind"], line["amount"] = int(LedgerKind.DEPOSIT), quanta.python(self.rules.deposit)
-        m["count"][0] = 1
-        m["wallet"]["sequence"] = 1
+        self._given.record["count"][0] = 1
+        self._given.wallet["sequence"] = 1
+
+
+@njit
+def read(memory: Any, into: Any) -> None:
+    """Equity, wallet, peak, then what is available to each instrument."""
+    m = memory[0]
+    into[0], into[1], into[2] = equity(m), units(wallet_balance(m)), m.wallet.peak
+    for k in range(m.wallet.instruments):
+        into[3 + k] = available(m, k)
 
 
 def _left(at: Array, end: Array, total: int) -> Array:

@@ -10,7 +10,7 @@ from perpscope.account.config import Rules
 from perpscope.account.layout import INTENT
 from perpscope.contract.funding import settlement_hours
 from perpscope.core.batch import Batch
-from perpscope.core.errors import ProgrammerError, UserError
+from perpscope.core.errors import ProgrammerError
 from perpscope.core.orders import OrderKind
 from perpscope.core.table import Table
 from perpscope.core.time import NULL_TS
@@ -61,17 +61,18 @@ def name_of(symbol: str, kind: str, several: bool) -> str:
 
 def clean(values: Array) -> Array:
     """Contiguous and writable, so that a kernel meets one type only."""
-    return values if values.flags.c_contiguous and values.flags.writeable else np.array(values)
+    return values if values.flags.carray else np.array(values)
 
 
 def bar_columns(batch: Batch, symbols: tuple[str, ...]) -> BarColumns:
     """The bars of a batch with mark bars of the same open and close beside them; NaN where there is none.
 
     Raises:
-        ProgrammerError: if bars of an account with several instruments are not named by symbol.
-        UserError: if a price of a bar is absent or not positive.
+        ProgrammerError: if an account of one instrument is given no bars.
     """
     several = len(symbols) > 1
+    if not several and "bars" in batch and not len(batch["bars"]):
+        return _NO_BARS
     parts = []
     for k, symbol in enumerate(symbols):
         name = name_of(symbol, "bars", several)
@@ -81,7 +82,7 @@ def bar_columns(batch: Batch, symbols: tuple[str, ...]) -> BarColumns:
             continue
         if len(batch[name]) or not several:
             marks = name_of(symbol, "mark_bars", several)
-            parts.append(_of_one(k, batch[name], batch.tables.get(marks)))
+            parts.append(_of_one(k, batch[name], batch.tables.get(marks), several))
     if len(parts) == 1:
         return parts[0]
     if not parts:
@@ -96,13 +97,16 @@ def bar_columns(batch: Batch, symbols: tuple[str, ...]) -> BarColumns:
 _MARKS = ("mark_open", "mark_high", "mark_low", "mark_close")
 
 
-def _of_one(k: int, bars: Table, marks: Table | None) -> BarColumns:
+def _of_one(k: int, bars: Table, marks: Table | None, several: bool) -> BarColumns:
     o, h, l, c = (clean(bars[name]) for name in ("open", "high", "low", "close"))
-    if len(bars) and not (l > 0.0).all():
-        raise UserError("A bar without prices cannot fill orders: drop bars whose low is absent or not above zero.")
-    place = np.full(len(bars), k, np.int64) if k else np.zeros(len(bars), np.int64)
+    place = np.full(len(bars), k, np.int64) if several else _NO_INTS
     mo = mh = ml = mc = _NO_FLOATS
     if marks is not None and len(marks):
+        if np.array_equal(marks["ref_ts"], bars["ref_ts"]) and np.array_equal(marks["known_ts"], bars["known_ts"]):
+            mo, mh, ml, mc = (clean(marks[name]) for name in ("open", "high", "low", "close"))
+            return BarColumns(
+                place, clean(bars["ref_ts"]), clean(bars["known_ts"]), o, h, l, c, clean(bars["volume"]), mo, mh, ml, mc
+            )
         at = np.minimum(np.searchsorted(marks["ref_ts"], bars["ref_ts"]), len(marks) - 1)
         same = (marks["ref_ts"][at] == bars["ref_ts"]) & (marks["known_ts"][at] == bars["known_ts"])
         mo, mh, ml, mc = (np.where(same, marks[name][at], np.nan) for name in ("open", "high", "low", "close"))
@@ -112,6 +116,8 @@ def _of_one(k: int, bars: Table, marks: Table | None) -> BarColumns:
 
 def funding_columns(batch: Batch, symbols: tuple[str, ...], before: FundingColumns) -> FundingColumns:
     """Stamps that were pending and those the batch brings, on their full hour."""
+    if len(symbols) == 1 and not len(batch.tables.get("funding", ())):
+        return before
     parts = [before]
     for k, symbol in enumerate(symbols):
         name = name_of(symbol, "funding", len(symbols) > 1)

@@ -25,20 +25,20 @@ def _nested(*fields: tuple[str, Any, tuple[int, ...]]) -> np.dtype[Any]:
 WALLET = _record(
     "instruments free sequence next_order orders now known cooldown_ts trips cross_legs"
     " fees funding insurance fills liquidations insured funding_holes gaps closed wins balances",
-    "peak drawdown turnover slippage exposed held",
+    "peak trough drawdown turnover slippage equity_sum gross_sum",
 )
 """One per account. `now` is the instant being worked on, `known` when its cause became known."""
 
 SPOT = _record(
     "next_ts regime regime_end last_funding last_close bars held funding_at funding_end intent_at intent_end",
-    "last mark low_watch high_watch mark_low mark_high unrealized notional cap squares volume weight",
+    "last mark low_watch high_watch mark_low mark_high unrealized notional gross cap squares volume weight",
 )
 """One per instrument: where its prices are, and the levels and times between which nothing can happen."""
 
 LEG = _record(
     "margin side bracket open_ts bars gap queue model gross fees funding insurance reason",
     "quantity entry leverage liquidation_price opened opened_value closed closed_value low high"
-    " stop_distance risk slippage first_leverage first_margin initial_equity distance",
+    " stop_distance risk slippage first_leverage first_margin initial_equity distance worst_mark",
 )
 """Two per instrument, long then short; the second half tells of the round trip under way."""
 
@@ -78,7 +78,6 @@ TRIP = _record(
     "ts known id spot side bracket open_ts gross fees funding insurance bars reason model queue gap",
     "entry exit quantity slippage risk adverse favorable low high leverage margin distance initial_equity",
 )
-BALANCE = _record("ts wallet", "equity gross net")
 
 LINES, FILLS, ENDS, TRIPS = range(4)
 

@@ -89,15 +89,16 @@ def value_spot(m: Memory, k: int) -> None:
     """Open profit and notional of one instrument at its mark."""
     spot = m.spots[k]
     kind = m.terms[k].kind
-    unrealized, notional = 0.0, 0.0
+    unrealized, net, gross = 0.0, 0.0, 0.0
     for j in range(2 * k, 2 * k + 2):
         leg = m.legs[j]
         if leg.quantity > 0.0:
             sign = 1.0 - 2.0 * (j - 2 * k)
+            value = kernels.notional(kind, leg.quantity, spot.mark)
             unrealized += kernels.pnl(kind, sign, leg.quantity, leg.entry, spot.mark)
-            notional += sign * kernels.notional(kind, leg.quantity, spot.mark)
-    spot.unrealized = unrealized
-    spot.notional = notional
+            net += sign * value
+            gross += value
+    spot.unrealized, spot.notional, spot.gross = unrealized, net, gross
 
 
 @njit
@@ -119,30 +120,38 @@ def equity(m: Memory) -> float:
 
 
 @njit
-def balance(m: Memory, balances: Any, at: int, ts: int) -> int:
-    """The account at a close: its peak, deepest drawdown and exposure, and a row of the equity curve if one is due.
+def drawdown(m: Memory) -> float:
+    """The deepest fall of equity from its peak so far, a fraction."""
+    w = m.wallet
+    if w.peak > 0.0:
+        return max(w.drawdown, 1.0 - w.trough / w.peak)
+    return w.drawdown
 
-    Returns the number of rows written, 0 or 1.
+
+@njit
+def balance(m: Memory, curve: Any, ts: int) -> None:
+    """The account at a close: peak and trough, exposure, and a row of the equity curve if one is due.
+
+    `curve`: columns ts, wallet, equity, gross and net notional.
     """
     w = m.wallet
-    wallet = wallet_balance(m)
-    total, gross, net = units(wallet), 0.0, 0.0
-    for k in range(m.wallet.instruments):
+    wallet = units(wallet_balance(m))
+    total, gross, net = wallet, 0.0, 0.0
+    for k in range(w.instruments):
         spot = m.spots[k]
-        if spot.held:
-            total += spot.unrealized
-            net += spot.notional
-            for j in range(2 * k, 2 * k + 2):
-                gross += kernels.notional(m.terms[k].kind, m.legs[j].quantity, spot.mark)
+        total += spot.unrealized
+        gross += spot.gross
+        net += spot.notional
     if total > w.peak:
-        w.peak = total
-    elif w.peak > 0.0:
-        w.drawdown = max(w.drawdown, 1.0 - total / w.peak)
-    w.held += 1.0
-    if total > 0.0:
-        w.exposed += gross / total
-    if m.rules.sample > 0 and ts % m.rules.sample == 0:
-        row = balances[at]
-        row.ts, row.wallet, row.equity, row.gross, row.net = ts, wallet, total, gross, net
-        return 1
-    return 0
+        w.drawdown = drawdown(m)
+        w.peak, w.trough = total, total
+    elif total < w.trough:
+        w.trough = total
+    w.equity_sum += total
+    w.gross_sum += gross
+    every = m.rules.sample
+    if every == 1 or (every > 0 and ts % every == 0):
+        at = w.balances
+        curve[0][at] = ts
+        curve[1][at], curve[2][at], curve[3][at], curve[4][at] = wallet, total, gross, net
+        w.balances = at + 1

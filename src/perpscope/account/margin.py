@@ -110,6 +110,7 @@ def find_levels(m: Memory, k: int) -> None:
     for j in range(2 * k, 2 * k + 2):
         leg = m.legs[j]
         leg.liquidation_price = math.nan
+        leg.worst_mark = math.nan
         if not leg.quantity > 0.0:
             continue
         spot.held = 1

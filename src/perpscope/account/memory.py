@@ -31,7 +31,9 @@ class Given:
             raise UserError(f"One account holds at most {INSTRUMENTS} instruments; split them over several accounts.")
         self.memory = np.zeros(1, MEMORY)
         self.words = self.memory.view(np.int64)[:_WORDS]
-        m = self.memory[0]
+        plain = self.memory.view(_plain(MEMORY))
+        self.record = m = plain[0]
+        self.wallet, self.spots, self.legs = m["wallet"], m["spots"][: len(terms)], m["legs"][: 2 * len(terms)]
         _fill_rules(m["rules"], rules)
         regimes, rows = 0, 0
         for k, one in enumerate(terms):
@@ -54,14 +56,24 @@ class Given:
         """The changing parts of a new account, as plain int64 words that `core.state` can freeze."""
         made = np.zeros(1, CHANGING)
         wallet, spots = made[0]["wallet"], made[0]["spots"]
-        wallet["instruments"], wallet["free"], wallet["peak"] = self._instruments, quanta.python(deposit), deposit
+        wallet["instruments"], wallet["free"] = self._instruments, quanta.python(deposit)
+        wallet["peak"] = wallet["trough"] = deposit
         wallet["now"] = wallet["known"] = wallet["cooldown_ts"] = NULL_TS
         spots["next_ts"] = spots["last_funding"] = spots["last_close"] = spots["regime_end"] = NULL_TS
-        spots["regime"] = self.memory[0]["terms"]["regimes_from"]
+        spots["regime"] = self.record["terms"]["regimes_from"]
         spots["last"] = spots["mark"] = np.nan
         spots["low_watch"] = spots["mark_low"] = -np.inf
         spots["high_watch"] = spots["mark_high"] = np.inf
         return made.view(np.int64)
+
+
+def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The same layout without the record class, whose attribute access costs Python more than a dictionary's."""
+    if dtype.subdtype is not None:
+        return np.dtype((_plain(dtype.subdtype[0]), dtype.subdtype[1]))
+    if dtype.fields is None:
+        return dtype
+    return np.dtype([(name, _plain(dtype.fields[name][0])) for name in dtype.names or ()])
 
 
 def _fill_terms(row: np.void, terms: Terms) -> None:

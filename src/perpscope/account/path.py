@@ -15,8 +15,8 @@ from perpscope.account.fills import fill
 from perpscope.account.intake import fire
 from perpscope.account.layout import (
     HIGH_FIRST,
-    LOW_FIRST,
     MARKET,
+    PESSIMISTIC,
     RESTING,
     TIMED,
     Memory,
@@ -114,19 +114,29 @@ def priority(o: Any) -> int:
 
 
 @njit
+def approach(leg: Any, j: int, mark: float) -> None:
+    """Keep a leg's least distance from its liquidation price; only a mark worse than all since that price was set counts."""
+    if j % 2 == 0:
+        if not mark >= leg.worst_mark:
+            leg.worst_mark = mark
+            gap = 1.0 - leg.liquidation_price / mark
+            if not leg.distance <= gap:
+                leg.distance = gap
+    elif not mark <= leg.worst_mark:
+        leg.worst_mark = mark
+        gap = leg.liquidation_price / mark - 1.0
+        if not leg.distance <= gap:
+            leg.distance = gap
+
+
+@njit
 def touch(m: Memory, k: int, price: float) -> None:
     """Excursions of what is held, and its least distance from liquidation."""
-    mark = m.spots[k].mark
     for j in range(2 * k, 2 * k + 2):
         leg = m.legs[j]
         if leg.quantity > 0.0:
             leg.low, leg.high = min(leg.low, price), max(leg.high, price)
-            if not math.isnan(leg.liquidation_price):
-                gap = 1.0 - leg.liquidation_price / mark
-                if j % 2 == 1:
-                    gap = -gap
-                if not leg.distance <= gap:
-                    leg.distance = gap
+            approach(leg, j, m.spots[k].mark)
 
 
 @njit
@@ -215,14 +225,25 @@ def walk(
 def pass_by(m: Memory, k: int, h: float, l: float, c: float, mh: float, ml: float, mc: float) -> None:
     """A bar in which nothing happens."""
     spot = m.spots[k]
-    if spot.held:
-        spot.mark = ml
-        touch(m, k, l)
-        spot.mark = mh
-        touch(m, k, h)
     spot.last, spot.mark = c, mc
-    if spot.held:
-        value_spot(m, k)
+    if not spot.held:
+        return
+    for j in range(2 * k, 2 * k + 2):
+        leg = m.legs[j]
+        if leg.quantity > 0.0:
+            leg.low, leg.high = min(leg.low, l), max(leg.high, h)
+            approach(leg, j, ml if j % 2 == 0 else mh)
+    value_spot(m, k)
+
+
+@njit
+def only_exits(m: Memory, k: int) -> bool:
+    """Whether all orders of an instrument are plain exits: no entry, no trailing stop."""
+    for i in range(m.wallet.orders):
+        o = m.orders[i]
+        if o.spot == k and (not (o.reduce_only or o.close_position) or o.kind == _TRAILING):
+            return False
+    return True
 
 
 @njit
@@ -239,7 +260,12 @@ def walk_bar(
     ):  # fmt: skip
         pass_by(m, k, h, l, c, mh, ml, mc)
         return
-    if rule in (HIGH_FIRST, LOW_FIRST):
+    low_side, high_side = l <= spot.low_watch or ml <= spot.mark_low, h >= spot.high_watch or mh >= spot.mark_high
+    if rule == PESSIMISTIC and low_side != high_side and m.terms[k].isolated and only_exits(m, k):
+        # levels on one side only, and nothing that a fill could open: both paths meet them alike
+        walk(m, k, high_side, o, h, l, c, mo, mh, ml, mc, open_ts, span)
+        return
+    if rule != PESSIMISTIC:
         walk(m, k, rule == HIGH_FIRST, o, h, l, c, mo, mh, ml, mc, open_ts, span)
         return
     high_first = m.spots[k].notional < 0.0

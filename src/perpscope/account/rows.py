@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from perpscope.core.orders import EQUITY, FILLS, LEDGER, ORDER_ENDS, ROUND_TRIPS
 from perpscope.core.table import Schema, Table
 
 Array = np.ndarray[Any, Any]
-_NAMES = {"ends": "order_ends", "trips": "round_trips"}
 _EMPTY = tuple(schema.empty() for schema in (LEDGER, FILLS, ORDER_ENDS, ROUND_TRIPS, EQUITY))
 
 
@@ -36,18 +35,41 @@ class AccountRows:
         return cls(*(Table.concat([getattr(part, name) for part in parts]) for name in names))
 
 
-def rows_of(m: Memory, balances: Array) -> AccountRows:
+def rows_of(m: Memory) -> AccountRows:
     """The rows written so far, as tables of their own, and the records free for new ones."""
-    made = AccountRows()
-    parts = (("ledger", _ledger), ("fills", _fills), ("ends", _ends), ("trips", _trips))
-    for at, (name, build) in enumerate(parts):
-        count = int(m["count"][at])
-        if count:
-            made = replace(made, **{_NAMES.get(name, name): build(m[name][:count].copy())})
-    if len(balances):
-        made = replace(made, equity=_equity(balances))
-    m["count"][:] = 0
-    return made
+    count = m["count"]
+    lines, fills, ends, trips = count.tolist()
+    count[:] = 0
+    return AccountRows(
+        _ledger(m["ledger"][:lines]) if lines else _EMPTY[0],
+        _fills(m["fills"][:fills]) if fills else _EMPTY[1],
+        _ends(m["ends"][:ends]) if ends else _EMPTY[2],
+        _trips(m["trips"][:trips]) if trips else _EMPTY[3],
+    )
+
+
+Curve = tuple[Array, Array, Array, Array, Array]
+
+
+def fresh_curve(rows: int) -> Curve:
+    """Columns for the equity curve: ts, wallet, equity, gross and net notional."""
+    return np.empty(rows, np.int64), np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
+
+
+def equity_table(curve: Curve, rows: int) -> Table:
+    """The first rows of the curve; the columns are handed over, not copied."""
+    if not rows:
+        return _EMPTY[4]
+    ts, wallet, total, gross, net = (column[:rows] for column in curve)
+    columns = {
+        "ref_ts": ts,
+        "known_ts": ts,
+        "wallet_balance": wallet,
+        "equity": total,
+        "gross_notional": gross,
+        "net_notional": net,
+    }
+    return Table(EQUITY, columns, rows)
 
 
 def _made(schema: Schema, r: Array, **columns: Any) -> Table:
@@ -97,11 +119,4 @@ def _trips(r: Array) -> Table:
         bars_held=r["bars"], exit_reason=r["reason"], leverage=r["leverage"], margin=r["margin"],
         liquidation_distance=r["distance"], model=r["model"], queue_model=r["queue"], gap=r["gap"],
         initial_equity=r["initial_equity"],
-    )  # fmt: skip
-
-
-def _equity(r: Array) -> Table:
-    return Table.of(
-        EQUITY, ref_ts=r["ts"], known_ts=r["ts"], wallet_balance=_coin(r["wallet"]), equity=r["equity"],
-        gross_notional=r["gross"], net_notional=r["net"],
     )  # fmt: skip
