@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perpscope.core.errors import UserError
-from perpscope.core.time import Timeframe, format_ts, parse_span, parse_ts
+from perpscope.core.time import DAY, Timeframe, format_ts, parse_span, parse_ts
 
 if TYPE_CHECKING:
     import polars
 
+    from perpscope.backtest.result import BacktestResult
+    from perpscope.core.table import Table
     from perpscope.lake import Lake
     from perpscope.report import Report
+    from perpscope.report.views.frames import FramesView
+    from perpscope.report.views.levels import LevelsView
+    from perpscope.report.views.session_board import SessionsView
+    from perpscope.report.views.snapshot import Snapshot
     from perpscope.research.prefix_replay import CheckReport
+    from perpscope.research.session_statistics.study import SessionStudy
 
 Progress = Callable[[str, float, float], None]
 """Told (what, done, total) as long work goes on."""
@@ -101,6 +108,108 @@ def make_report(
     return build_report(source, at=moment, frame=frame, lookback=length, progress=progress)
 
 
+def make_mtf(
+    lake: Lake | str | Path, symbol: str, frames: Sequence[str], *, venue: str, at: str | int | None = None
+) -> tuple[FramesView, Snapshot]:
+    """Several time frames at one moment, and the rows that the view rests on.
+
+    Raises:
+        UserError: for an unknown symbol or frame, bars that cannot be made, or a moment outside the data.
+    """
+    from perpscope.report.views.frames import read_frames_view
+    from perpscope.report.views.make import view_source
+
+    names = [frame.strip() for frame in frames]
+    source, moment = view_source(_opened(lake), venue, symbol, _ts(at), names)
+    return read_frames_view(source, names, moment)
+
+
+def make_structure(
+    lake: Lake | str | Path,
+    symbol: str,
+    *,
+    venue: str,
+    at: str | int | None = None,
+    timeframe: str = "1h",
+    tolerance_sigma: float = 0.1,
+    companions: Sequence[str] = (),
+) -> tuple[LevelsView, Snapshot]:
+    """Structure and the level map at one moment, and the rows that the view rests on.
+
+    Args:
+        tolerance_sigma: levels within this many daily deviations coincide.
+        companions: such as "other=binance:ETHUSDT".
+
+    Raises:
+        UserError: for an unknown symbol or frame, a companion that cannot be, or a moment outside the data.
+    """
+    from perpscope.report.views.levels import higher_frame, read_levels_view
+    from perpscope.report.views.make import view_source
+
+    frames = [f for f in (timeframe, higher_frame(timeframe)) if f]
+    source, moment = view_source(_opened(lake), venue, symbol, _ts(at), frames, companions=companions)
+    return read_levels_view(source, timeframe, moment, tolerance_sigma)
+
+
+def make_sessions(
+    lake: Lake | str | Path,
+    symbol: str,
+    *,
+    venue: str,
+    at: str | int | None = None,
+    timeframe: str = "15m",
+    start: str | int | None = None,
+    seed: int = 0,
+) -> tuple[SessionsView, Snapshot]:
+    """The clock of the market at one moment, with the season of the day over the history from `start` to it.
+
+    Raises:
+        UserError: for an unknown symbol or frame, or a moment outside the data.
+    """
+    import numpy as np
+
+    from perpscope.report.views.make import view_source
+    from perpscope.report.views.session_board import SeasonHour, read_sessions_view
+    from perpscope.research.session_statistics.season import season_table
+
+    opened = _opened(lake)
+    source, moment = view_source(opened, venue, symbol, _ts(at), [timeframe])
+    bars = _bars(opened, venue, symbol, timeframe, _ts(start), moment)
+    hours: list[SeasonHour] = []
+    units: dict[str, str] = {}
+    if len(bars) and int(bars["known_ts"][-1] - bars["ref_ts"][0]) >= 56 * DAY:
+        season = season_table(bars, 60, "new_york", by="day", rng=np.random.default_rng(seed), replications=500)
+        units = dict(season.units)
+        for i in range(24):
+            three = {m: [float(x[m][i]) for x in (season.values, season.lows, season.highs)] for m in units}
+            kept = {m: [v if v == v else None for v in values] for m, values in three.items()}
+            hours.append(SeasonHour(hour=i, bars=int(season.counts[i]), measures=kept))
+    return read_sessions_view(source, timeframe, moment, hours, units)
+
+
+def study_sessions(
+    lake: Lake | str | Path,
+    symbol: str,
+    *,
+    venue: str,
+    timeframe: str = "15m",
+    start: str | int | None = None,
+    end: str | int | None = None,
+    seed: int = 0,
+    replications: int = 1000,
+) -> SessionStudy:
+    """Season by minute of the week, and what sessions did to the range before them; with intervals and placebos.
+
+    Raises:
+        UserError: for an unknown symbol or frame, or fewer than eight weeks of bars.
+    """
+    from perpscope.research.session_statistics.study import study_sessions as study
+
+    opened = _opened(lake)
+    bars = _bars(opened, venue, symbol, timeframe, _ts(start), _ts(end))
+    return study(bars, opened.instrument(venue, symbol), seed=seed, replications=replications)
+
+
 def check_feature(
     lake: Lake | str | Path,
     symbol: str,
@@ -131,6 +240,39 @@ def check_feature(
     tables = {stream: Table.concat([b[stream] for b in parts]) for stream in parts[0].tables}
     batch = Batch(parts[-1].watermark_ts, tables)
     return check_fold(lambda: cls(frame=frame), source.instrument, batch, frame, spread_cuts(batch, cuts), progress)
+
+
+def run_backtest(lake: Lake | str | Path, config: Mapping[str, Any], *, progress: Progress | None = None) -> BacktestResult:
+    """Trade setups over history and measure what it was worth; see docs/definitions/backtest.md for the config.
+
+    Args:
+        config: the tables of a config file as plain values.
+
+    Raises:
+        UserError: for a setting that does not exist or makes no sense, or data that is missing.
+    """
+    from perpscope.backtest import run
+    from perpscope.backtest.config import config_of
+    from perpscope.backtest.result import evaluate
+
+    opened = open_lake(lake) if isinstance(lake, (str, Path)) else lake
+    return evaluate(run.run_backtest(opened, config_of(config), progress))
+
+
+def _bars(lake: Lake, venue: str, symbol: str, timeframe: str, start: int | None, end: int | None) -> Table:
+    """Bars of a frame, recorded or made, known in (start, end]."""
+    from perpscope.engine.graph import Graph
+    from perpscope.engine.loop import collect
+
+    streams = [s for s in lake.streams(venue, symbol, end) if s.startswith("bars@") or s == "trade"]
+    source = lake.source(venue, symbol, streams or None, start=start, end=end)
+    graph = Graph(source.instrument, [], source.offered, timeframe)
+    key = graph.require("bars")
+    return source.tables[key] if key in source.tables else collect(graph, source)[key]
+
+
+def _opened(lake: Lake | str | Path) -> Lake:
+    return open_lake(lake) if isinstance(lake, (str, Path)) else lake
 
 
 def _ts(when: str | int | None) -> int | None:

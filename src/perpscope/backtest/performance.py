@@ -129,10 +129,10 @@ def performance(
         liquidations=int((trips["exit_reason"] == ExitReason.LIQUIDATION).sum()),
         ambiguous=int((trips["queue_model"] | trips["gap"]).sum()),
         costs=Costs(
-            fees=-total(LedgerKind.FEE),
-            funding=-total(LedgerKind.FUNDING),
+            fees=0.0 - total(LedgerKind.FEE),
+            funding=0.0 - total(LedgerKind.FUNDING),
             slippage=float(trips["slippage"].sum()),
-            liquidation=-total(LedgerKind.LIQUIDATION, LedgerKind.LIQUIDATION_FEE),
+            liquidation=0.0 - total(LedgerKind.LIQUIDATION, LedgerKind.LIQUIDATION_FEE),
             insurance=total(LedgerKind.INSURANCE),
         ),
     )

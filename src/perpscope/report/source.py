@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,15 +60,6 @@ def take(source: Source, start: int, at: int, progress: Progress = silent) -> Ta
     gaps = whole.pop("gap", GAP.empty())
     begun = {name: _since(table, start) for name, table in whole.items()}
     return Taken({n: t for n, t in begun.items() if len(t)}, _since(gaps, start), whole_source)
-
-
-def digest(table: Table) -> str:
-    """SHA-256 over the columns of a table, in the order of its schema: the fingerprint of what was read."""
-    seen = hashlib.sha256(table.schema.name.encode())
-    for name in table.schema.names:
-        seen.update(name.encode())
-        seen.update(memoryview(table[name]).cast("B"))
-    return seen.hexdigest()
 
 
 def _since(table: Table, start: int) -> Table:

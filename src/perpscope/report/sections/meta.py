@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from perpscope import __version__
+from perpscope.core.digest import digest
 from perpscope.report.document import VERSION, Meta, Stream
 from perpscope.report.results import Results, when
-from perpscope.report.source import digest
 
 
 def read_meta(results: Results, origins: Mapping[str, Any]) -> Meta:

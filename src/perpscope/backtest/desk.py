@@ -1,0 +1,189 @@
+"""From proposals to orders and back: which bracket belongs to which proposal, and what each of its events asks for.
+
+The desk holds no opinion: risk approves or refuses with a reason, the account fills. It only keeps the books between
+them, and every decision becomes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perpscope.account import AccountRows
+from perpscope.core.orders import OrderEnd, OrderIntent, OrderKind, OrderRole, OrderSide, TimeInForce
+from perpscope.core.time import NULL_TS
+from perpscope.core.units import PositionSide
+from perpscope.setups.signal import EntryKind, SignalEvent
+
+WITHDRAWS = frozenset({SignalEvent.INVALIDATED, SignalEvent.MISSED, SignalEvent.EXPIRED})
+"""Events that take back what was proposed: the resting entry, and (but for MISSED) the position."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One row of a setup, of which instrument and from which node."""
+
+    setup: str
+    instrument: int
+    signal_id: int
+    event: SignalEvent
+    known_ts: int
+    side: PositionSide
+    entry_kind: EntryKind
+    entry: float
+    stop: float
+    target: float
+    target_2: float
+    expire_ts: int
+    exit_ts: int
+    exposure: float
+    score: float
+
+
+@dataclass
+class Bracket:
+    """A proposal that risk approved: its number, and how far it has come."""
+
+    number: int
+    proposal: Proposal
+    quantity: float
+    leverage: float
+    filled: bool = False
+    over: bool = False
+
+
+class Desk:
+    """The books of open brackets.
+
+    Example:
+        >>> desk = Desk()
+        >>> desk.busy(0)
+        False
+    """
+
+    def __init__(self) -> None:
+        self.brackets: list[Bracket] = []
+        self._open: dict[tuple[str, int, int], Bracket] = {}
+        self._by_number: dict[int, Bracket] = {}
+
+    def busy(self, instrument: int, side: PositionSide | None = None) -> bool:
+        """Whether a bracket of the instrument lives; with a side, one of that side."""
+        return any(
+            b.proposal.instrument == instrument and (side is None or b.proposal.side is side) for b in self._open.values()
+        )
+
+    @property
+    def open(self) -> Sequence[Bracket]:
+        return tuple(self._open.values())
+
+    def note(self, rows: AccountRows) -> None:
+        """Take over what the account did: entries that filled, positions that closed, entries that ended unfilled."""
+        entries = rows.fills["bracket_id"][rows.fills["role"] == OrderRole.ENTRY]
+        for number in entries.tolist():
+            if (bracket := self._by_number.get(number)) is not None:
+                bracket.filled = True
+        for trip in rows.round_trips["bracket_id"].tolist():
+            self._close(trip)
+        for number, reason in zip(rows.order_ends["bracket_id"].tolist(), rows.order_ends["reason"].tolist(), strict=True):
+            bracket = self._by_number.get(number)
+            if bracket is not None and not bracket.filled and reason != OrderEnd.SISTER_FILLED:
+                self._close(number)
+
+    def enter(
+        self, proposal: Proposal, quantity: float, leverage: float, stop: float, target: float, decided_ts: int
+    ) -> OrderIntent:
+        """Open a bracket for an approved proposal and return the entry."""
+        number = len(self.brackets)
+        bracket = Bracket(number, proposal, quantity, leverage)
+        self.brackets.append(bracket)
+        self._open[_key(proposal)] = self._by_number[number] = bracket
+        kind = {EntryKind.MARKET: OrderKind.MARKET, EntryKind.LIMIT: OrderKind.LIMIT, EntryKind.STOP: OrderKind.STOP_MARKET}
+        return OrderIntent(
+            decided_ts=decided_ts,
+            side=_towards(proposal.side),
+            quantity=quantity,
+            leverage=leverage,
+            kind=kind[proposal.entry_kind],
+            price=proposal.entry if proposal.entry_kind is EntryKind.LIMIT else np.nan,
+            trigger=proposal.entry if proposal.entry_kind is EntryKind.STOP else np.nan,
+            good_till_ts=NULL_TS if proposal.entry_kind is EntryKind.MARKET else proposal.expire_ts,
+            time_in_force=_lives(proposal),
+            bracket_id=number,
+            stop=stop,
+            target=target,
+            exit_ts=proposal.exit_ts,
+            instrument=proposal.instrument,
+            intent_id=number,
+        )
+
+    def withdraw(self, proposal: Proposal, decided_ts: int) -> Iterable[OrderIntent]:
+        """What takes a proposal back: its resting entry is cancelled, and its position closed unless it was only missed."""
+        bracket = self._open.get(_key(proposal))
+        if bracket is None:
+            return
+        yield self._order(bracket, decided_ts, OrderKind.CANCEL)
+        if bracket.filled and proposal.event is not SignalEvent.MISSED:
+            yield self._order(bracket, decided_ts, OrderKind.MARKET)
+
+    def adjust(self, proposal: Proposal, quantity: float, decided_ts: int) -> Iterable[OrderIntent]:
+        """Bring a filled bracket to a renewed quantity: buys or sells the difference, never more than is held."""
+        bracket = self._open.get(_key(proposal))
+        if bracket is None or not bracket.filled:
+            return
+        change = quantity - bracket.quantity
+        bracket.quantity = quantity
+        away = _towards(proposal.side) if change > 0.0 else _against(proposal.side)
+        yield OrderIntent(
+            decided_ts=decided_ts,
+            side=away,
+            quantity=abs(change),
+            leverage=bracket.leverage,
+            reduce_only=change < 0.0,
+            bracket_id=bracket.number,
+            stop=proposal.stop if change > 0.0 else np.nan,
+            instrument=proposal.instrument,
+            intent_id=bracket.number,
+        )
+
+    def held(self, proposal: Proposal) -> Bracket | None:
+        """The living bracket of a proposal."""
+        return self._open.get(_key(proposal))
+
+    def _order(self, bracket: Bracket, decided_ts: int, kind: OrderKind) -> OrderIntent:
+        closes = kind is OrderKind.MARKET
+        return OrderIntent(
+            decided_ts=decided_ts,
+            side=_against(bracket.proposal.side),
+            quantity=bracket.quantity,
+            leverage=bracket.leverage,
+            kind=kind,
+            reduce_only=closes,
+            close_position=closes,
+            bracket_id=bracket.number,
+            instrument=bracket.proposal.instrument,
+            intent_id=bracket.number,
+        )
+
+    def _close(self, number: int) -> None:
+        bracket = self._by_number.pop(number, None)
+        if bracket is not None:
+            bracket.over = True
+            self._open.pop(_key(bracket.proposal), None)
+
+
+def _key(proposal: Proposal) -> tuple[str, int, int]:
+    return proposal.setup, proposal.instrument, proposal.signal_id
+
+
+def _towards(side: PositionSide) -> OrderSide:
+    return OrderSide.BUY if side is PositionSide.LONG else OrderSide.SELL
+
+
+def _against(side: PositionSide) -> OrderSide:
+    return OrderSide.SELL if side is PositionSide.LONG else OrderSide.BUY
+
+
+def _lives(proposal: Proposal) -> TimeInForce:
+    return TimeInForce.GTC if proposal.entry_kind is EntryKind.MARKET or proposal.expire_ts == NULL_TS else TimeInForce.GTD

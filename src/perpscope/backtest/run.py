@@ -1,0 +1,230 @@
+"""The run: history through graph, desk, risk and account, in the order of the one loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perpscope.account import Account, AccountRows
+from perpscope.backtest.config import BacktestConfig
+from perpscope.backtest.desk import WITHDRAWS, Desk, Proposal
+from perpscope.backtest.history import History, read_history
+from perpscope.backtest.judge import Approved, Refused, judge
+from perpscope.core.batch import Batch
+from perpscope.core.orders import ExitReason, OrderIntent, intents
+from perpscope.core.table import Table
+from perpscope.core.time import Timeframe
+from perpscope.core.units import PositionSide
+from perpscope.lake import Lake
+from perpscope.setups.signal import EntryKind, SignalEvent
+
+Progress = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a proposal at the desk: approved with its numbers, or refused with the reason."""
+
+    known_ts: int
+    instrument: int
+    setup: str
+    signal_id: int
+    reason: str
+    quantity: float
+    leverage: float
+    stop: float
+    target: float
+    bracket_id: int
+
+    @property
+    def approved(self) -> bool:
+        return self.reason == ""
+
+
+@dataclass(frozen=True)
+class BacktestRun:
+    """What happened: the account's rows, every decision, and the history it happened on."""
+
+    config: BacktestConfig
+    histories: tuple[History, ...]
+    rows: AccountRows
+    decisions: tuple[Decision, ...]
+    summary: Mapping[str, float]
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """Proposals that were not traded, by reason."""
+        return dict(Counter(d.reason for d in self.decisions if not d.approved).most_common())
+
+    @property
+    def signals(self) -> dict[str, int]:
+        """Proposals by setup and instrument."""
+        return {
+            f"{h.instrument.symbol} {key}": int((table["event"] == SignalEvent.OPENED).sum())
+            for h in self.histories
+            for key, table in h.signals.items()
+        }
+
+    @property
+    def fill_frame(self) -> str:
+        return Timeframe.parse(self.config.data.fill_timeframe or self.config.data.timeframe).name
+
+    @property
+    def cost_per_fill(self) -> float:
+        """Taker fee and fixed slippage of one fill, as a fraction of notional: what the yardsticks pay."""
+        trading = self.config.trading
+        slip = float(np.mean([trading.slippage.fraction_of(h.instrument) for h in self.histories]))
+        return trading.taker_fee + slip * trading.slippage.stress
+
+    @property
+    def ambiguous_bars(self) -> int:
+        """Round trips whose last bar held both stop and target: they were stopped, because the worse is taken."""
+        trips = self.rows.round_trips
+        planned = {d.bracket_id: d.target for d in self.decisions if d.approved}
+        targets = np.array([planned.get(b, np.nan) for b in trips["bracket_id"].tolist()])
+        count = 0
+        for k, history in enumerate(self.histories):
+            mine = (trips["instrument"] == k) & (trips["exit_reason"] == ExitReason.STOP)
+            at = np.searchsorted(history.fill_bars["known_ts"], trips["known_ts"][mine], side="left")
+            at = np.minimum(at, len(history.fill_bars) - 1)
+            reached = (history.fill_bars["low"][at] <= targets[mine]) & (targets[mine] <= history.fill_bars["high"][at])
+            count += int(reached.sum())
+        return count
+
+    def setup_of(self, brackets: np.ndarray) -> np.ndarray:
+        """The setup behind each bracket."""
+        names = {d.bracket_id: d.setup for d in self.decisions if d.approved}
+        return np.array([names.get(b, "none") for b in brackets.tolist()], dtype="<U64")
+
+
+def run_backtest(lake: Lake, config: BacktestConfig, progress: Progress | None = None) -> BacktestRun:
+    """Read, decide, trade.
+
+    Definition: each instrument's graph runs over the whole history (one long batch: what a setup says does not depend on
+    the account). Then time moves from proposal to proposal: the account works through the market up to the bar close
+    that made the proposal known, the desk asks risk, and orders go out to work from the next bar on, never in the bar
+    that caused them.
+    Raises: UserError for what is wrong with the config or missing in the data.
+    """
+    histories = tuple(read_history(lake, config, symbol, progress) for symbol in config.data.symbols)
+    return trade(config, histories, progress)
+
+
+def trade(config: BacktestConfig, histories: Sequence[History], progress: Progress | None = None) -> BacktestRun:
+    """The part behind the graph: desk, risk and account over histories that were read before (a sweep reads once)."""
+    account = Account([config.trading.terms(h.instrument) for h in histories], config.account)
+    market = _market(histories)
+    state, desk = account.start(), Desk()
+    parts: list[AccountRows] = []
+    decisions: list[Decision] = []
+    before = np.iinfo(np.int64).min
+    proposals = _proposals(histories)
+    last = max(int(h.fill_bars["known_ts"][-1]) for h in histories)
+    for done, (now, said) in enumerate(_moments(proposals, desk)):
+        rows = account.advance(state, Batch(now, {name: table.between(before, now) for name, table in market.items()}))
+        parts.append(rows)
+        desk.note(rows)
+        before = now
+        wishes = list(_wishes(said, account, state, desk, decisions))
+        if wishes:
+            refused = account.accept(state, intents(wishes))
+            parts.append(refused)
+            desk.note(refused)
+        if progress is not None and done % 500 == 0:
+            progress("trading", now - int(histories[0].bars["ref_ts"][0]), last - int(histories[0].bars["ref_ts"][0]))
+    parts.append(account.advance(state, Batch(last, {name: table.between(before, last) for name, table in market.items()})))
+    if progress is not None:
+        progress("trading", 1, 1)
+    return BacktestRun(config, tuple(histories), AccountRows.concat(parts), tuple(decisions), account.summary(state))
+
+
+def _market(histories: Sequence[History]) -> dict[str, Table]:
+    """The account's tables: plain names for one instrument, led by the symbol for several."""
+    several = len(histories) > 1
+    found: dict[str, Table] = {}
+    for history in histories:
+        lead = f"{history.instrument.symbol}/" if several else ""
+        found[f"{lead}bars"] = history.fill_bars
+        if history.mark_bars is not None:
+            found[f"{lead}mark_bars"] = history.mark_bars
+        if history.funding is not None:
+            found[f"{lead}funding"] = history.funding
+    return found
+
+
+def _proposals(histories: Sequence[History]) -> list[Proposal]:
+    """All rows of all setups that can ask for something, in the order they became known."""
+    found: list[Proposal] = []
+    for k, history in enumerate(histories):
+        for key, table in history.signals.items():
+            asks = np.isin(table["event"], [SignalEvent.OPENED, SignalEvent.ADJUSTED, *WITHDRAWS])
+            found.extend(_of(key, k, row) for row in _records(table[asks]))
+    return sorted(found, key=lambda p: (p.known_ts, p.event is SignalEvent.OPENED))
+
+
+_FIELDS = (
+    "id", "event", "known_ts", "position_side", "entry_kind", "entry", "stop", "target", "target_2", "expire_ts", "exit_ts",
+    "exposure", "score",
+)  # fmt: skip
+
+
+def _records(table: Table) -> Iterable[tuple[float, ...]]:
+    return zip(*(table[name].tolist() for name in _FIELDS), strict=True)
+
+
+def _of(setup: str, instrument: int, row: tuple[float, ...]) -> Proposal:
+    id_, event, known, side, kind, entry, stop, target, target_2, expire, exit_, exposure, score = row
+    return Proposal(
+        setup, instrument, int(id_), SignalEvent(int(event)), int(known), PositionSide(int(side)), EntryKind(int(kind)),
+        entry, stop, target, target_2, int(expire), int(exit_), exposure, score,
+    )  # fmt: skip
+
+
+def _moments(proposals: Sequence[Proposal], desk: Desk) -> Iterator[tuple[int, list[Proposal]]]:
+    """Proposals by the instant they became known; what takes back a proposal that nobody traded moves nothing."""
+    k = 0
+    while k < len(proposals):
+        now, said = proposals[k].known_ts, []
+        while k < len(proposals) and proposals[k].known_ts == now:
+            one = proposals[k]
+            if one.event is SignalEvent.OPENED or desk.held(one) is not None:
+                said.append(one)
+            k += 1
+        if said:
+            yield now, said
+
+
+def _wishes(
+    said: Iterable[Proposal], account: Account, state: dict, desk: Desk, decisions: list[Decision]
+) -> Iterator[OrderIntent]:
+    for one in said:
+        if one.event in WITHDRAWS:
+            yield from desk.withdraw(one, one.known_ts)
+            continue
+        answer: Approved | Refused
+        held = desk.held(one)
+        if one.event is SignalEvent.OPENED and desk.busy(one.instrument):
+            answer = Refused("the instrument is already traded")
+        else:
+            answer = judge(one, account.terms[one.instrument], account.view(state))
+        if one.event is SignalEvent.ADJUSTED:
+            if held is not None and isinstance(answer, Approved):
+                yield from desk.adjust(one, answer.quantity, one.known_ts)
+            continue
+        if isinstance(answer, Refused):
+            nan = float("nan")
+            decisions.append(
+                Decision(one.known_ts, one.instrument, one.setup, one.signal_id, answer.reason, nan, nan, nan, nan, -1)
+            )
+            continue
+        wish = desk.enter(one, answer.quantity, answer.leverage, answer.stop, answer.target, one.known_ts)
+        decisions.append(
+            Decision(
+                one.known_ts, one.instrument, one.setup, one.signal_id, "", answer.quantity, answer.leverage, answer.stop,
+                answer.target, wish.bracket_id,
+            )
+        )  # fmt: skip
+        yield wish

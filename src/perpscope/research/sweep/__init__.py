@@ -1,0 +1,1 @@
+"""Many backtests as one study: every combination of settings, symbols and periods, each counted, none forgotten."""
