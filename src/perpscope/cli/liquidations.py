@@ -39,13 +39,16 @@ def calibrate(
     """Learn from reported liquidations how opens are shared among leverages; write what was learned, and how sure it is."""
     import msgspec
 
+    from perpscope.core.errors import UserError
     from perpscope.core.time import parse_ts
     from perpscope.lake import Lake
     from perpscope.research.calibration.artefact import read_artefact, write_artefact
-    from perpscope.research.calibration.calibrate import PRIOR, calibrate_lake
+    from perpscope.research.calibration.calibrate import calibrate_lake
     from perpscope.research.calibration.words import told
 
-    parent = PRIOR if prior is None else tuple(read_artefact(prior).pi)
+    if out.is_file():
+        raise UserError(f"{out} exists, and artefacts are never overwritten. Give another name, or a folder.")
+    parent = None if prior is None else tuple(read_artefact(prior).pi)
     with progress_bar(quiet=json) as bar:
         made = calibrate_lake(
             Lake(lake),

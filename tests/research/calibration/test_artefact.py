@@ -28,7 +28,7 @@ def test_what_was_written_is_read_back_and_its_name_says_what_it_is(tmp_path):
     assert path.name == "mix-binance-BTCUSDT-1970-01-01.json"
     assert msgspec.structs.replace(read_artefact(path), hash="").pi == ONE.pi
     plain = json.loads(path.read_text())
-    assert plain["schema"] == "perpscope.mix/1"
+    assert plain["schema"] == "perpscope.mix/2"
     assert {"pi0", "pi", "kap", "w_0", "tiers", "bootstrap", "fit", "skill", "trials", "data", "params"} <= plain.keys()
 
 

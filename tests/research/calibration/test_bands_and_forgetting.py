@@ -71,9 +71,9 @@ def test_a_fit_used_from_a_moment_on_has_not_seen_the_day_before_it():
 
 def test_the_online_learner_agrees_with_the_batch_fit_within_its_band_and_does_not_grow():
     cells = stream(4, 120, lambda day: [0.006, 0.004, 0.003, 0.002])
-    options = MixOptions(strength=50.0, dispersion=0.0)
+    options = MixOptions(strength=50.0, dispersion=0.0, fractions=False)
     half_life = 45.0
-    state = start_online(PRIOR, options, 1.0, complete=False)
+    state = start_online(PRIOR, options, 1.0)
     size = len(freeze(state))
     for day in range(120):
         before = freeze(state)
@@ -92,7 +92,7 @@ def test_the_online_learner_agrees_with_the_batch_fit_within_its_band_and_does_n
 def test_the_online_learner_sets_kappa_for_complete_feeds():
     cells = stream(5, 60, lambda day: [0.003, 0.002, 0.0015, 0.00075], FeedModel.O3)
     half = replace(cells, realised=np.where(cells.side == 1, cells.realised, 0.4 * cells.realised))
-    state = start_online(PRIOR, MixOptions(dispersion=0.0), 1.0, complete=True)
+    state = start_online(PRIOR, MixOptions(dispersion=0.0), 1.0)
     for day in range(60):
         state = absorb(state, half.between(day * DAY, (day + 1) * DAY), 0.98)
     assert state["fractions"][0] / state["fractions"][1] == pytest.approx(0.4, rel=0.1)

@@ -60,7 +60,7 @@ def test_two_tiers_that_never_meet_follow_the_formula_by_hand():
 @pytest.mark.parametrize(("feed", "capacity"), [(FeedModel.O4, np.inf), (FeedModel.O4, 60.0)])
 def test_the_fit_is_the_maximum_that_a_general_optimiser_finds(feed, capacity):
     cells = random_cells(3, feed, capacity=capacity)
-    options = MixOptions(strength=30.0, dispersion=0.0, rounds=20_000, tolerance=1e-11)
+    options = MixOptions(strength=30.0, dispersion=0.0, rounds=20_000, tolerance=1e-11, fractions=False)
     fit = fit_mix(cells, PRIOR, options)
     a, a0, n = cells.exposure, cells.background, cells.realised
     per = n.reshape(-1, 2).sum(1)
@@ -151,8 +151,8 @@ def test_totals_of_a_censored_feed_are_put_right_by_the_same_link():
             shown[i, side[second == s][-1]] += 1
     right = fit_mix(totals(exposure, shown, FeedModel.O4, slots * 1.0001), PRIOR, MixOptions(strength=5.0, dispersion=0.0))
     naive = fit_mix(totals(exposure, shown, FeedModel.O4), PRIOR, MixOptions(strength=5.0, dispersion=0.0))
-    assert right.shares[-2:] == pytest.approx([0.02, 0.05], rel=0.06)
-    assert naive.shares[-1] < 0.6 * 0.05
+    assert right.weights.mean(axis=0)[-2:] == pytest.approx([0.02, 0.05], rel=0.06)
+    assert naive.weights.mean(axis=0)[-1] < 0.6 * 0.05
 
 
 def test_one_cascade_does_not_outvote_a_month_when_totals_are_heavier_than_poisson():
@@ -176,8 +176,28 @@ def test_a_complete_feed_sets_kappa_so_that_expected_meets_reported():
     for s in range(2):
         mine = cells.side == s
         assert fit.expected(cells)[mine].sum() == pytest.approx(realised[:, s].sum(), rel=0.01)
-    relative = fit_mix(totals(exposure, realised, FeedModel.O4), PRIOR, MixOptions(dispersion=0.0))
-    assert relative.fractions.tolist() == [1.0, 1.0]
+    held = fit_mix(totals(exposure, realised, FeedModel.O3), PRIOR, MixOptions(dispersion=0.0, fractions=False))
+    assert held.fractions.tolist() == [1.0, 1.0]
+
+
+def test_a_feed_that_reports_a_tenth_leaves_unswept_tiers_at_the_level_of_the_swept_ones():
+    """Reports are a tenth of what the prior expects of the high tiers. With kappa held at one those shrink to a tenth while the
+    never swept 2x stays where the prior put it, ten times too high beside them; learned, kappa takes the tenth."""
+    rng = np.random.default_rng(6)
+    exposure = np.zeros((600, 2, TIERS))
+    exposure[..., 8:] = rng.gamma(1.0, 300.0, (600, 2, TIERS - 8))
+    truth = 0.1 * np.array(PRIOR[1:])
+    realised = rng.poisson(exposure @ truth).astype(float)
+    cells = totals(exposure, realised, FeedModel.O4)
+    learned = fit_mix(cells, PRIOR, MixOptions(strength=200.0, dispersion=0.0)).weights.mean(axis=0)
+    held = fit_mix(cells, PRIOR, MixOptions(strength=200.0, dispersion=0.0, fractions=False)).weights.mean(axis=0)
+    assert learned[0] / truth[0] == pytest.approx(1.0, abs=0.25)
+    assert held[0] / truth[0] > 8.0
+
+
+def test_a_report_above_the_limit_disproves_the_limit_for_its_window_only():
+    cells = totals(np.ones((3, 2, TIERS)), np.array([[1.0, 1.0], [9.0, 9.0], [1.0, 0.0]]), FeedModel.O4, 10.0)
+    assert cells.believed().capacity.tolist() == [10.0, np.inf, 10.0]
 
 
 def test_what_a_feed_can_show_is_bounded_by_its_capacity():

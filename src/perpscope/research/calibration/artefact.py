@@ -13,7 +13,7 @@ from perpscope.core.errors import DataError, UserError
 from perpscope.core.time import format_ts, to_datetime
 from perpscope.features.liquidation.mix import PRIOR, checked_mix
 
-SCHEMA = "perpscope.mix/1"
+SCHEMA = "perpscope.mix/2"
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -28,13 +28,15 @@ class Data(msgspec.Struct, frozen=True):
 
 class Tier(msgspec.Struct, frozen=True):
     """What is known of one tier: `A` swept quantity, `n` expected in the reports, effective events, `learned` or `prior`,
-    and the 90% interval of its share times kappa (both sides averaged): what reports can tell."""
+    and its `weight` with 90% interval: share times kappa, both sides averaged, which is what reports can tell (of "never" the
+    share itself)."""
 
     tier: str
     A: float
     n: float
     effective_events: float
     status: str
+    weight: float
     low: float
     high: float
 
@@ -81,8 +83,10 @@ class Fitted(msgspec.Struct, frozen=True):
 class Artefact(msgspec.Struct, frozen=True):
     """A mix and its history. Shares are in the order of `tiers`; `level` is "absolute" or "relative".
 
-    Times are ns UTC. `known_ts`: nobody could have known it earlier. `params`: by which the exposure filter ran.
-    `hash`: SHA-256 of everything else.
+    Times are ns UTC. `known_ts`: nobody could have known it earlier. `params`: by which the exposure filter ran; they were
+    chosen on the weeks from `search_from` on, and `skill` is of [test_from, test_to), which no choice has seen (None: the
+    window was too short to keep weeks back). `path`: time frame of the bars that the filter saw. `kap`: share of what price
+    reaches that the feed reports. `hash`: SHA-256 of everything else.
     """
 
     schema: str
@@ -92,8 +96,10 @@ class Artefact(msgspec.Struct, frozen=True):
     instrument: str
     train_from: int
     train_to: int
-    test_from: int
-    test_to: int
+    search_from: int
+    test_from: int | None
+    test_to: int | None
+    path: str
     data: list[Data]
     tier_table: dict[str, str]
     feed_model: str
@@ -169,6 +175,8 @@ def read_artefact(path: Path) -> Artefact:
 def filter_settings(artefact: Artefact, first_ts: int, replay: bool = False) -> Mapping[str, Mapping[str, Any]]:
     """Settings of `position_flows` and `liquidation_exposure` that apply a calibration, by feature name.
 
+    `apply.calibrated_folds` makes the two folds of them.
+
     Args:
         first_ts: first time of the data they are applied to, ns.
         replay: allow a mix that was not known then; whoever shows the result must label it a replay.
@@ -212,6 +220,7 @@ def empty_artefact(venue: str, instrument: str) -> Artefact:
         "flow_fraction": 0.35, "taker_weight": 0.7, "bin_bps": 10.0, "spread": 0.5, "hazard_tilt": 0.0,
     }  # fmt: skip
     return Artefact(
-        SCHEMA, 0, 0, venue, instrument, 0, 0, 0, 0, [], {}, "none", "relative", 1.0, "none", params, list(PRIOR), list(PRIOR),
-        {"long": 1.0, "short": 1.0}, 0.0, [], [], [], fitted, [], [], 0, ["The shipped prior: nothing was learned."], "",
+        SCHEMA, 0, 0, venue, instrument, 0, 0, 0, None, None, "1h", [], {}, "none", "relative", 1.0, "none", params,
+        list(PRIOR), list(PRIOR), {"long": 1.0, "short": 1.0}, 0.0, [], [], [], fitted, [], [], 0,
+        ["The shipped prior: nothing was learned."], "",
     )  # fmt: skip

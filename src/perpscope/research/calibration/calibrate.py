@@ -11,15 +11,16 @@ import numpy as np
 from perpscope import __version__
 from perpscope.contract import nearest_tiers
 from perpscope.core.errors import UserError
+from perpscope.core.events import stream_kind
 from perpscope.core.time import DAY, NULL_TS, format_ts
-from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, TIERS
+from perpscope.features.liquidation.mix import LEVERAGES, TIERS
 from perpscope.research.calibration.artefact import SCHEMA, Artefact, Data, Fitted, Number, Tier, Tried
 from perpscope.research.calibration.bands import REPLICATIONS, MixDraws, bootstrap_mix
 from perpscope.research.calibration.forgetting import age_weights
 from perpscope.research.calibration.mlem import TIER_NAMES, MixFit, MixOptions, fit_mix
 from perpscope.research.calibration.replay import FilterSettings
-from perpscope.research.calibration.scores import FEWEST_DAYS, out_of_sample, weekly_edges
-from perpscope.research.calibration.study import Study
+from perpscope.research.calibration.scores import OutOfSample, out_of_sample, weekly_edges
+from perpscope.research.calibration.study import FEWEST_DAYS, Study
 from perpscope.research.calibration.trials import GRID, Chosen, Search, Trial, search
 from perpscope.stats.clusters import cluster_mean, cluster_ratio
 from perpscope.stats.interval import Estimate
@@ -31,6 +32,15 @@ Progress = Callable[[str, int, int], None]
 
 LADDER = {10.0: 0.30, 25.0: 0.25, 50.0: 0.20, 100.0: 0.25}
 """The fixed ladder of most public maps (LIQUIDATION 7.3): shares of opens at 10x, 25x, 50x and 100x."""
+
+
+_NO_LIQUIDATIONS = (
+    "The lake has no liquidations of {name}, so there is nothing to learn its leverage mix from. Import some with "
+    "'perpscope import', or stay with the prior."
+)
+
+FEWEST_KEPT_DAYS = 3
+"""Days that must be left to judge the choice of parameters on."""
 
 
 def ladder_mix() -> tuple[float, ...]:
@@ -47,7 +57,7 @@ def calibrate(
     study: Study,
     *,
     created_ts: int,
-    prior: Sequence[float] = PRIOR,
+    prior: Sequence[float] | None = None,
     seed: int = 0,
     grid: Sequence[tuple[str, Sequence[float]]] = GRID,
     replications: int = REPLICATIONS,
@@ -55,8 +65,13 @@ def calibrate(
 ) -> Artefact:
     """Learn the mix of a study and say how sure it is.
 
+    Definition: the filter sees the study's finest bars. The first half of the judged weeks chooses the other parameters; the
+    figures of `skill` are of the second half, each week with a mix of the days before; the mix written down is fitted on
+    everything.
+
     Args:
-        prior: shares of never, 2x, ..., 100x, such as the posterior of a parent (venue, or all).
+        prior: shares of opens at never, 2x, ..., 100x, such as the posterior of a parent (venue, or all); None: the shipped
+            prior, at the closing tilt of each trial.
         grid: what is tried besides the mix; every trial is counted.
 
     Raises:
@@ -65,15 +80,19 @@ def calibrate(
     _check(study)
     rng = np.random.default_rng(seed)
     told = progress or (lambda what, done, total: None)
-    edges = weekly_edges(study.start, study.end)
+    study = study.on_path(study.fine)
+    searched, kept = _split(weekly_edges(study.start, study.end))
     found = search(
-        study, prior, Chosen(FilterSettings(), MixOptions()), edges, rng, grid, lambda d, t: told("trying parameters", d, t)
+        study, prior, Chosen(FilterSettings(), MixOptions()), searched, rng, grid, lambda d, t: told("trying parameters", d, t)
     )
-    weight = age_weights(found.cells, study.end, found.chosen.half_life_days)
-    fit = fit_mix(found.cells, prior, found.chosen.options, weight)
+    cells = found.cells.believed()
+    weight = age_weights(cells, study.end, found.chosen.half_life_days)
+    opens = found.chosen.prior(prior)
+    fit = fit_mix(cells, opens, found.chosen.options, weight)
     told("bootstrap", 0, 1)
-    draws = bootstrap_mix(found.cells, fit, rng, replications, weight)
+    draws = bootstrap_mix(cells, fit, rng, replications, weight)
     told("bootstrap", 1, 1)
+    judged = _judged(found, kept, opens) if kept else None
     table = nearest_tiers(study.instrument, study.start)
     chosen = found.chosen
     return Artefact(
@@ -84,8 +103,10 @@ def calibrate(
         instrument=study.instrument.symbol,
         train_from=study.start,
         train_to=study.end,
-        test_from=edges[0],
-        test_to=edges[-1],
+        search_from=searched[0],
+        test_from=kept[0] if kept else None,
+        test_to=kept[-1] if kept else None,
+        path=study.path,
         data=[Data(d.stream, d.sha256, d.rows, d.first, d.last) for d in study.data],
         tier_table={"source": table.source, "valid_from": format_ts(NULL_TS if table.valid_from is None else table.valid_from)},
         feed_model=study.feed.value,
@@ -107,17 +128,17 @@ def calibrate(
         bootstrap=[[_rounded(v) for v in row] for row in draws.shares.tolist()],
         bootstrap_kap=[[_rounded(v) for v in row] for row in draws.fractions.tolist()],
         fit=Fitted(
-            found.scored.deviance,
+            found.scored.deviance if judged is None else judged.deviance,
             len(fit.trace),
             [_rounded(v) for v in fit.trace.tolist()],
             fit.dispersion,
-            _finite(fit.background_share(found.cells)),
+            _finite(fit.background_share(cells)),
             _finite(found.swept.warm_fraction),
         ),
         profile=[_tried(trial) for trial in found.trials],
-        skill=_skill(found, edges, prior, rng),
+        skill=[] if judged is None else _skill(found, judged, kept, opens, rng),
         trials=len(found.trials),
-        notes=[*study.notes, *_notes(study, fit)],
+        notes=[*study.notes, *_notes(study, fit, searched, kept)],
         code_version=__version__,
     )
 
@@ -130,7 +151,7 @@ def calibrate_lake(
     created_ts: int,
     start: int | None = None,
     end: int | None = None,
-    prior: Sequence[float] = PRIOR,
+    prior: Sequence[float] | None = None,
     warmup_interest: str = "auto",
     seed: int = 0,
     grid: Sequence[tuple[str, Sequence[float]]] = GRID,
@@ -144,6 +165,8 @@ def calibrate_lake(
     """
     from perpscope.research.calibration.study import load_study
 
+    if not any(stream_kind(stream) == "liquidation_totals" for stream in lake.streams(venue, symbol)):
+        raise UserError(_NO_LIQUIDATIONS.format(name=f"{venue} {symbol}"))
     study = load_study(lake, venue, symbol, start=start, end=end, warmup_interest=warmup_interest)
     return calibrate(
         study, created_ts=created_ts, prior=prior, seed=seed, grid=grid, replications=replications, progress=progress
@@ -153,10 +176,7 @@ def calibrate_lake(
 def _check(study: Study) -> None:
     name = f"{study.instrument.venue} {study.instrument.symbol}"
     if not len(study.totals):
-        raise UserError(
-            f"The lake has no liquidations of {name}, so there is nothing to learn its leverage mix from. Import some with "
-            "'perpscope import', or stay with the prior."
-        )
+        raise UserError(_NO_LIQUIDATIONS.format(name=name))
     known = np.isfinite(study.reported).all(axis=1) & study.counted
     days = len(np.unique(study.bars["ref_ts"][known] // DAY))
     if days < FEWEST_DAYS + 7:
@@ -168,10 +188,32 @@ def _check(study: Study) -> None:
         raise UserError(f"No liquidation of {name} is reported in this window: there is nothing to learn. Choose another one.")
 
 
-def _skill(found: Search, edges: Sequence[int], prior: Sequence[float], rng: np.random.Generator) -> list[Number]:
-    """How the learned mix did out of sample, against the prior and the fixed ladder; and the level of each, the two fixed
-    ones as they stand, without kappa or background."""
-    ours, cells = found.scored, found.cells
+def _split(edges: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Weeks that choose the parameters, and weeks kept back to judge the choice; all choose where too few days would be left.
+
+    Example:
+        >>> _split([0, 7 * DAY, 14 * DAY, 21 * DAY])[1] == [14 * DAY, 21 * DAY], _split([0, 7 * DAY, 9 * DAY])[1]
+        (True, [])
+    """
+    middle = len(edges) // 2
+    while middle > 1 and edges[-1] - edges[middle] < FEWEST_KEPT_DAYS * DAY:
+        middle -= 1
+    if edges[-1] - edges[middle] < FEWEST_KEPT_DAYS * DAY:
+        return edges, []
+    return edges[: middle + 1], edges[middle:]
+
+
+def _judged(found: Search, edges: Sequence[int], prior: Sequence[float]) -> OutOfSample:
+    """The choice on the weeks that were kept back."""
+    return out_of_sample(found.cells, prior, edges, found.chosen.options, found.chosen.half_life_days)
+
+
+def _skill(
+    found: Search, ours: OutOfSample, edges: Sequence[int], prior: Sequence[float], rng: np.random.Generator
+) -> list[Number]:
+    """How the learned mix did on the weeks kept back, against the prior's and the fixed ladder's shares, each with a kappa and
+    background of its own; and the level of each, the two fixed ones also as they stand."""
+    cells = found.cells
     test = cells.between(edges[0], edges[-1])
     day = test.day[test.window_of]
     numbers = []
@@ -185,11 +227,21 @@ def _skill(found: Search, edges: Sequence[int], prior: Sequence[float], rng: np.
     return [_number(name, estimate) for name, estimate in numbers]
 
 
-def _notes(study: Study, fit: MixFit) -> list[str]:
+def _notes(study: Study, fit: MixFit, searched: Sequence[int], kept: Sequence[int]) -> list[str]:
     unlearned = [name for name, learned in zip(TIER_NAMES, fit.learned) if not learned]
     notes = [f"Not learned, the prior stands: {', '.join(unlearned)}."] if unlearned else []
     if not study.feed.complete:
-        notes.append("kappa is 1 by convention: the map is labelled 'relative level'.")
+        notes.append(
+            "Relative level: kappa also holds what the feed hides, so the map's dollars are those that this feed would report, "
+            "not all that would break."
+        )
+    if kept:
+        notes.append(
+            f"Parameters besides the mix were chosen on {format_ts(searched[0])} .. {format_ts(searched[-1])}; the skill "
+            f"figures are of {format_ts(kept[0])} .. {format_ts(kept[-1])}, which no choice has seen."
+        )
+    else:
+        notes.append("The window is too short to keep weeks back: the choice of parameters was judged on nothing new.")
     if len(fit.shares) != TIERS + 1:
         raise UserError("The mix has another number of tiers than the filter.")
     return notes
@@ -204,6 +256,7 @@ def _tiers(fit: MixFit, draws: MixDraws) -> list[Tier]:
             n=_rounded(fit.counts[k]),
             effective_events=_rounded(events[k]),
             status="learned" if learned[k] else "prior",
+            weight=_rounded(float(fit.shares[0] if k == 0 else fit.weights[:, k - 1].mean())),
             low=_rounded(ends[k, 0]),
             high=_rounded(ends[k, 1]),
         )

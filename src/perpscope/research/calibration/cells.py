@@ -84,6 +84,12 @@ class Cells:
             capacity=self.capacity[windows],
         )
 
+    def believed(self) -> Cells:
+        """The cells to learn from: a window that reports more than its feed was thought able to show disproves the limit, so
+        it has none."""
+        over = self.per_window(self.realised) > self.capacity * (1.0 + 1e-9)
+        return replace(self, capacity=np.where(over, np.inf, self.capacity)) if over.any() else self
+
     def between(self, start: int, end: int) -> Cells:
         """The windows that begin in [start, end)."""
         return self.select((self.window_ts >= start) & (self.window_ts < end))
@@ -96,14 +102,14 @@ def cells_of_totals(
     window_ts: Integers,
     event_quantity: float,
     feed: FeedModel,
-    capacity: float = np.inf,
+    capacity: npt.ArrayLike = np.inf,
 ) -> Cells:
     """One cell per interval and side.
 
     Args:
         exposure: float64 (intervals, 2, TIERS).
         background, realised: float64 (intervals, 2); intervals where a report is NaN are left out: absent is not zero.
-        capacity: the most the feed can show in an interval.
+        capacity: the most the feed can show in an interval, one number or float64 (intervals,).
 
     Example:
         >>> one = np.ones((3, 2))
@@ -112,7 +118,7 @@ def cells_of_totals(
         >>> cells.windows, cells.realised.tolist(), cells.side.tolist()
         (2, [1.0, 0.0, 2.0, 2.0], [0, 1, 0, 1])
     """
-    known = np.isfinite(realised).all(axis=1)
+    known = np.asarray(np.isfinite(realised).all(axis=1))
     n = int(known.sum())
     return Cells(
         np.ascontiguousarray(exposure[known].reshape(2 * n, TIERS), np.float64),
@@ -121,7 +127,7 @@ def cells_of_totals(
         np.tile(np.array([0, 1], np.int64), n),
         np.arange(0, 2 * n + 1, 2, dtype=np.int64),
         window_ts[known].astype(np.int64),
-        np.full(n, capacity),
+        np.ascontiguousarray(np.broadcast_to(np.asarray(capacity, np.float64), known.shape)[known]),
         event_quantity,
         feed,
     )

@@ -52,7 +52,7 @@ def walk_forward_fits(
     """
     fits: list[MixFit] = []
     for i, edge in enumerate(edges):
-        known = cells.select(cells.window_ts < edge - purge)
+        known = cells.select(cells.window_ts < edge - purge).believed()
         weight = age_weights(known, edge, half_life_days)
         fits.append(fit_mix(known, prior, options, weight, begin=fits[-1] if fits else None))
         if progress:
@@ -60,7 +60,7 @@ def walk_forward_fits(
     return fits
 
 
-def start_online(prior: npt.ArrayLike, options: MixOptions, event_quantity: float, complete: bool) -> dict[str, Any]:
+def start_online(prior: npt.ArrayLike, options: MixOptions, event_quantity: float) -> dict[str, Any]:
     """The state of the online learner: sums of constant size, and the mix they imply."""
     pi0 = checked_prior(prior)
     return {
@@ -74,7 +74,7 @@ def start_online(prior: npt.ArrayLike, options: MixOptions, event_quantity: floa
         "dispersion": 0.0 if options.dispersion is None else options.dispersion,
         "strength": options.strength,
         "event_quantity": event_quantity,
-        "complete": complete,
+        "learn_fractions": options.fractions,
     }
 
 
@@ -103,7 +103,7 @@ def absorb(state: dict[str, Any], cells: Cells, forget: float) -> dict[str, Any]
     by_side = forget * state["by_side"] + by_side
     rest = forget * state["rest"] + rest
     posterior_shares(counts, fractions @ by_side, state["strength"] * state["prior"], u0, shares)
-    if state["complete"]:
+    if state["learn_fractions"]:
         for s in range(2):
             swept = float(shares @ by_side[s])
             if swept > 0.0:

@@ -95,8 +95,8 @@ class Swept:
         source = self.by_tier if age is None else self.units[:, :, age]
         return np.einsum("tsk,sk->ts", source, np.broadcast_to(w, (2, TIERS)))
 
-    def cells(self, capacity: float = np.inf) -> Cells:
-        """Cells of the counted intervals whose report is known."""
+    def cells(self, capacity: npt.ArrayLike = np.inf) -> Cells:
+        """Cells of the counted intervals whose report is known; `capacity` for all of them, or float64 (counted intervals,)."""
         study = self.study
         counted = study.counted
         background = open_interest_at(study)[:, None] * excursions(study.bars)

@@ -17,9 +17,11 @@ from perpscope.core.events import LIQUIDATION, LIQUIDATION_TOTALS, LiquidationFe
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, Timeframe, format_ts
-from perpscope.core.units import PositionSide
+from perpscope.core.units import ContractKind, PositionSide
 from perpscope.engine.graph import Graph
 from perpscope.engine.loop import collect
+from perpscope.features.liquidation.identity import interest_unit
+from perpscope.numeric.asof import asof_values
 from perpscope.research.calibration.feeds import FeedModel, feed_model
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ MOST_BARS = 150_000
 """Bars of the finest path: beyond it the next coarser ones are taken, so that a run stays a matter of seconds."""
 
 FEWEST_EVENTS = 20
+
+FEWEST_DAYS = 14
+"""Days with reports that a calibration needs, and that come before everything that is judged."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +117,23 @@ class Study:
 
     @cached_property
     def event_quantity(self) -> tuple[float, str]:
-        """u0 = sum(q^2) / sum(q) of single liquidations, and where it comes from.
+        """u0 = sum(q^2) / sum(q) of single liquidations of the first two weeks, and where it comes from.
 
         Without twenty located events the median of the totals above zero stands in: on the three instruments where both
-        are known it is 1.1 to 2.1 times the events' own, so the prior is if anything given too much weight.
+        are known it is 1.1 to 2.1 times the events' own, so the prior is if anything given too much weight. Later weeks are
+        left out because they are judged.
         """
-        if len(self.events) >= FEWEST_EVENTS:
-            quantity = self.events["quantity"]
-            return float((quantity**2).sum() / quantity.sum()), f"{len(quantity)} single liquidations"
-        known = self.reported[np.isfinite(self.reported)]
-        known = known[known > 0.0]
+        until = self.start + FEWEST_DAYS * DAY
+        quantity = self.events["quantity"][self.events["exchange_ts"] < until] if len(self.events) else np.empty(0)
+        if len(quantity) >= FEWEST_EVENTS:
+            return float((quantity**2).sum() / quantity.sum()), f"{len(quantity)} single liquidations of the first two weeks"
+        first = self.reported[self.counted & (self.bars["ref_ts"] < until)]
+        known = first[first > 0.0]
         if not len(known):
-            return 1.0, "no liquidation"
-        return float(np.median(known)), f"median of {len(known)} totals above zero, for want of single liquidations"
+            return 1.0, "no liquidation in the first two weeks"
+        return float(np.median(known)), (
+            f"median of {len(known)} totals above zero in the first two weeks, for want of single liquidations"
+        )
 
     @property
     def data(self) -> tuple[DataUsed, ...]:
@@ -175,12 +184,18 @@ def load_study(
     scaled to meet the first own value: enough to know about how large the books were. It is stated in `notes`.
 
     Raises:
-        UserError: if the instrument, its bars or its open interest are missing, or the stretch is empty.
+        UserError: if the instrument, its bars or its open interest are missing, the stretch is empty, or open interest is not
+            in the unit of the volume.
     """
     streams = lake.streams(venue, symbol)
     frames = sorted(Timeframe.parse(str(stream_frame(s))) for s in streams if stream_kind(s) == "liquidation_totals")
     if interval is None:
         interval = frames[0].name if frames else "1h"
+    elif frames and interval not in [frame.name for frame in frames]:
+        raise UserError(
+            f"The lake has liquidations of {venue} {symbol} by {', '.join(frame.name for frame in frames)}, not by {interval}. "
+            "Leave --interval out, or import others."
+        )
     totals_stream = f"liquidation_totals@{interval}"
     notes: list[str] = []
     if "open_interest" not in streams:
@@ -198,6 +213,11 @@ def load_study(
     begins = span[0] - length if totals_stream in streams else span[0]
     first, last = max(begins, start or 0), min(span[1], end or span[1])
     if first >= last:
+        if totals_stream not in streams and span[0] >= span[1]:
+            raise UserError(
+                f"Open interest of {venue} {symbol} ends before the books have filled: without liquidations to begin at, "
+                f"{warmup_days} days come first. Import more, or liquidations."
+            )
         raise UserError(
             f"There is nothing between {format_ts(first)} and {format_ts(last)}: {venue} {symbol} has liquidations and open "
             f"interest from {format_ts(span[0])} to {format_ts(span[1])}. Choose another range."
@@ -235,7 +255,42 @@ def load_study(
     study = Study(
         instrument, kept, interval, interval, begin, first, last, totals, events, str(stream_frame(fine)), tuple(notes)
     )
-    return replace(study, tables={**kept, f"bars@{interval}": study.bars})
+    study = replace(study, tables={**kept, f"bars@{interval}": _completed(study)})
+    return replace(study, notes=(*study.notes, *_interest_in_doubt(study)))
+
+
+def _interest_in_doubt(study: Study) -> list[str]:
+    """What volume says about the unit of open interest: nothing when it fits, a note when both sides seem counted.
+
+    Raises:
+        UserError: if it changes by more than anybody can have traded.
+    """
+    held = study.tables["open_interest"]
+    known = study.counted & (study.bars["volume"] > 0.0)
+    if study.instrument.kind is ContractKind.INVERSE or known.sum() < 50:
+        return []
+    at = np.flatnonzero(known)
+    stamps = np.append(study.bars["ref_ts"][at[0]], study.bars["known_ts"][at])
+    found = interest_unit(asof_values(held["exchange_ts"], held["open_interest"], stamps), study.bars["volume"][at])
+    if found.sides is None:
+        name = f"{study.instrument.venue} {study.instrument.symbol}"
+        over = f"{100 * found.above_one:.0f}% of the intervals of {name} change it by more than was traded"
+        raise UserError(f"{found.sentence} ({over}.)")
+    return [] if found.sides == 1 else [found.sentence]
+
+
+def _completed(study: Study) -> Table:
+    """Bars of the interval, where they are missing made of finer ones: the books need the weeks before the reports begin."""
+    name = f"bars@{study.interval}"
+    finer = {s: t for s, t in study.tables.items() if stream_kind(s) == "bars" and s != name}
+    if name not in study.tables or not finer or _covers(study.tables[name], name, study.begin, study.end):
+        return study.bars
+    own, made = study.bars, replace(study, tables=finer).bars
+    missing = ~np.isin(made["ref_ts"], own["ref_ts"]) & (made["known_ts"] <= study.end)
+    if not missing.any():
+        return own
+    joined = Table.concat([made[missing], own])
+    return joined[np.argsort(joined["ref_ts"], kind="stable")]
 
 
 def _span(lake: Lake, venue: str, symbol: str, totals: str | None, bars: Sequence[str], warmup_days: int) -> tuple[int, int]:

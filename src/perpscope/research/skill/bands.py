@@ -35,11 +35,13 @@ def band_skill(sample: Sample, learned: LearnedMap, blocks: DayBlocks) -> BandSk
 
     Definition: before each test week the mix is drawn anew by the day-block bootstrap; the band of an interval and side is the
     quantile range of a_c w over the draws, background included; for the predictive band each draw is followed by a negative
-    binomial count with the dispersion of the days before. Both use reports' own units.
+    binomial count, in effective events, with the dispersion of the days before. Counts come in lumps, most of them 0, so a
+    report's place among the draws is drawn between "below" and "at or below" (randomised probability transform): otherwise a
+    band from 0 upwards would hold too much and look honest.
     """
     p = sample.protocol
     cells = learned.swept.cells()
-    names = ("low", "high", "wide_low", "wide_high", "driven", "realised")
+    names = ("low", "high", "place", "driven", "realised")
     parts: dict[str, list[Floats]] = {name: [] for name in names}
     days: list[npt.NDArray[np.int64]] = []
     for i, fit in enumerate(learned.fits):
@@ -55,27 +57,28 @@ def band_skill(sample: Sample, learned: LearnedMap, blocks: DayBlocks) -> BandSk
         dispersion = max(score_dispersion(fit, known), 1e-6)
         shape = 1.0 / dispersion
         u0 = week.event_quantity
-        scattered = blocks.rng.poisson(blocks.rng.gamma(shape, expected / u0 / shape)) * u0
+        scattered = blocks.rng.poisson(blocks.rng.gamma(shape, expected / u0 / shape))
+        count = np.round(week.realised / u0)
+        under, upto = (scattered < count).mean(axis=0), (scattered <= count).mean(axis=0)
         parts["low"].append(np.quantile(expected, p.bands.low, axis=0))
         parts["high"].append(np.quantile(expected, p.bands.high, axis=0))
-        parts["wide_low"].append(np.quantile(scattered, p.bands.low, axis=0))
-        parts["wide_high"].append(np.quantile(scattered, p.bands.high, axis=0) + 0.5 * u0)
+        parts["place"].append(under + blocks.rng.random(len(count)) * (upto - under))
         parts["driven"].append(_prior_share(fit.learned[1:], fit.weights, week.exposure, week.side))
         parts["realised"].append(week.realised)
         days.append(week.day[week.window_of])
     of = {name: np.concatenate(values) for name, values in parts.items()}
     day, y = np.concatenate(days), of["realised"]
-    inside = ((y >= of["wide_low"]) & (y <= of["wide_high"])).astype(np.float64)
+    inside = ((of["place"] >= p.bands.low) & (of["place"] <= p.bands.high)).astype(np.float64)
     by_prior = []
     for third in np.array_split(np.argsort(of["driven"], kind="stable"), 3):
         by_prior.append((float(of["driven"][third].mean()), blocks.mean(inside[third], day[third])))
     return BandSkill(
-        _held(blocks, y, of["low"], of["high"], day), _held(blocks, y, of["wide_low"], of["wide_high"], day), by_prior
+        _held(blocks, y, of["low"], of["high"], day), _held(blocks, of["place"], p.bands.low, p.bands.high, day), by_prior
     )
 
 
 def _held(
-    blocks: DayBlocks, y: Floats, low: Floats, high: Floats, day: npt.NDArray[np.int64]
+    blocks: DayBlocks, y: Floats, low: Floats | float, high: Floats | float, day: npt.NDArray[np.int64]
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Shares inside, below and above."""
     found = [(y >= low) & (y <= high), y < low, y > high]

@@ -1,4 +1,4 @@
-"""Maps without positions, B0 to B4: what price, volume and past liquidations say alone."""
+"""Maps without positions, B0 to B4 and B8: what price, volume and past liquidations say alone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ MAINTENANCE = 0.004
 def swept_length(sample: Sample) -> Floats:
     """B0: open interest x log length gone through against the side: a rate per unit of price path."""
     return sample.open_interest[:, None] * sample.excursion
+
+
+def nearest_levels(sample: Sample) -> Floats:
+    """B8: what is near is "predicted": open interest whose levels thin out with distance, half of them within a quarter of a
+    daily sigma; no position, no volume, no memory."""
+    scale = 0.25 * sample.sigma[:, None] * np.sqrt(24.0 / sample.hours)
+    return sample.open_interest[:, None] * -np.expm1(-np.log(2.0) * sample.excursion / scale)
 
 
 def new_depths(sample: Sample) -> Floats:

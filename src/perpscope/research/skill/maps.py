@@ -11,10 +11,10 @@ import numpy.typing as npt
 from perpscope.core.events import stream_kind
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR
-from perpscope.features.liquidation.mix import PRIOR
 from perpscope.research.calibration.cells import Cells
 from perpscope.research.calibration.forgetting import walk_forward_fits
 from perpscope.research.calibration.mlem import MixFit
+from perpscope.research.calibration.prior import prior_of_opens
 from perpscope.research.calibration.replay import FilterSettings, Swept, sweep
 from perpscope.research.calibration.study import Study
 from perpscope.research.skill.sample import Sample
@@ -53,20 +53,22 @@ def learned_map(sample: Sample, settings: FilterSettings, path: str, tables: Map
         tables: other streams in place of the study's (a placebo, which gets a mix of its own).
     """
     swept = sweep(sample.study.on_path(path), settings, tables)
-    fits = weekly_fits(sample, swept.cells())
+    fits = weekly_fits(sample, swept.cells(), settings.hazard_tilt)
     return LearnedMap(swept, np.stack([fit.weights for fit in fits]), fits, sample.edges)
 
 
 def prior_map(sample: Sample, settings: FilterSettings, path: str) -> LearnedMap:
     """Sweep a path with the shipped prior, where there is nothing to learn from."""
-    weights = np.broadcast_to(np.array(PRIOR[1:]), (1, 2, len(PRIOR) - 1))
+    prior = prior_of_opens(settings.hazard_tilt)
+    weights = np.broadcast_to(np.array(prior[1:]), (1, 2, len(prior) - 1))
     return LearnedMap(sweep(sample.study.on_path(path), settings), weights, [], sample.edges)
 
 
-def weekly_fits(sample: Sample, cells: Cells) -> list[MixFit]:
+def weekly_fits(sample: Sample, cells: Cells, hazard_tilt: float) -> list[MixFit]:
     """The mix before each test week, by the protocol's prior, forgetting and purge."""
     p = sample.protocol
-    return walk_forward_fits(cells, PRIOR, sample.edges[:-1], p.options, p.mix.half_life_days, p.purge_hours * HOUR)
+    prior = prior_of_opens(hazard_tilt)
+    return walk_forward_fits(cells, prior, sample.edges[:-1], p.options, p.mix.half_life_days, p.purge_hours * HOUR)
 
 
 def geometry_tables(study: Study) -> dict[str, Table]:

@@ -194,7 +194,7 @@ def after_touch(axis: Any, table: Table | None) -> None:
 
 def mix(axis: Any, table: Table | None) -> None:
     """Learned shares with 90% intervals beside the prior, tier by tier, logarithmic."""
-    dress(axis, "Leverage mix: prior, learned (90%)", "", "share of opens, log scale")
+    dress(axis, "Leverage mix: prior, learned (90%)", "", "share of opens x kappa, log scale")
     if table is None or not table.rows:
         nothing(axis, "nothing learned")
         return
@@ -258,6 +258,7 @@ def short(name: str) -> str:
     replaced = {
         GEOMETRY: "G geometry placebo",
         "map of open interest changes only (phi = 0)": "map, OI changes only",
+        "map, high leverage closes faster (tilt 1)": "map, faster closing",
         "B3 volume profile shifted by ladder": "B3 shifted volume profile",
         "B5 peer: OI change, candle side (base)": "B5 OI change, base (peer)",
         "B5 peer: OI change, candle side (USD)": "B5 OI change, USD (peer)",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perpscope.core.events import LIQUIDATION_TOTALS
-from perpscope.features.liquidation.mix import PRIOR
 from perpscope.numeric.jit import njit
+from perpscope.research.calibration.prior import prior_of_opens
 from perpscope.research.skill import baselines, peers
 from perpscope.research.skill.conditions import of_the_bar, path_conditions, regression
 from perpscope.research.skill.judge import Bench, Judged
@@ -73,6 +73,7 @@ class PathScores:
 MAP, PRIOR_MAP, LADDER_MAP = "map, learned mix", "map, prior mix", "map, fixed ladder"
 GEOMETRY = "G geometry placebo"
 INTEREST_ONLY = "map of open interest changes only (phi = 0)"
+FAST_CLOSING = "map, high leverage closes faster (tilt 1)"
 YOUNG, DAY, OLD = "map, opened < 3 h ago", "map, opened 3 .. 24 h ago", "map, opened > 24 h ago"
 
 
@@ -88,11 +89,12 @@ def score_path(bench: Bench, path: str) -> PathScores:
     geometry = learned_map(sample, settings, path, geometry_tables(study))
     predictors = [
         _of(sample, MAP, learned.expected()),
-        _of(sample, PRIOR_MAP, learned.swept.mixed(PRIOR[1:])),
+        _of(sample, PRIOR_MAP, learned.swept.mixed(prior_of_opens(settings.hazard_tilt)[1:])),
         _of(sample, LADDER_MAP, learned.swept.mixed(sample.protocol.ladder_mix[1:])),
         *(_of(sample, name, learned.expected(age)) for age, name in enumerate((YOUNG, DAY, OLD))),
         _of(sample, GEOMETRY, geometry.expected()),
         _of(sample, INTEREST_ONLY, learned_map(sample, interest_only(settings), path).expected()),
+        _of(sample, FAST_CLOSING, learned_map(sample, replace(settings, hazard_tilt=1.0), path).expected()),
         *_simple(sample, path),
         *_placebos(sample, path, learned, bench.blocks.rng),
     ]
@@ -123,7 +125,7 @@ def _of(sample: Sample, name: str, amount: Floats) -> Predictor:
 
 
 def _simple(sample: Sample, path: str) -> list[Predictor]:
-    """B0 to B6; on a finer path those that have one."""
+    """B0 to B6 and B8; on a finer path those that have one."""
     if path == sample.study.interval:
         amounts = {
             "B0 swept length": baselines.swept_length(sample),
@@ -133,6 +135,7 @@ def _simple(sample: Sample, path: str) -> list[Predictor]:
             "B5 peer: OI change, candle side (base)": peers.consumed_interest(sample, in_dollars=False),
             "B5 peer: OI change, candle side (USD)": peers.consumed_interest(sample, in_dollars=True),
             "B6 peer: turnover ladder with half-lives": peers.seeded_turnover(sample),
+            "B8 nearest levels": baselines.nearest_levels(sample),
         }
         plain = [Predictor(name, sample.log(amount), None) for name, amount in amounts.items()]
         return [Predictor("B1 depth below extremes", baselines.new_depths(sample)), *plain]

@@ -12,6 +12,7 @@ from perpscope.research.skill.forecast import expected_touch, known_before
 from perpscope.research.skill.judge import Bench, Judged
 from perpscope.research.skill.path import DAY as OPENED_TODAY
 from perpscope.research.skill.path import (
+    FAST_CLOSING,
     GEOMETRY,
     INTEREST_ONLY,
     LADDER_MAP,
@@ -25,6 +26,7 @@ from perpscope.research.skill.profile import Profile
 from perpscope.research.skill.ranks import rank_skill
 from perpscope.research.skill.result import Measured, Row, Table, columns, measured, row
 from perpscope.research.skill.sample import SIDES, Sample
+from perpscope.research.skill.within_day import gains_within_day
 from perpscope.stats.calibration import equal_classes
 from perpscope.stats.interval import Estimate
 
@@ -32,9 +34,9 @@ Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 Cells: TypeAlias = dict[str, Estimate | Measured]
 
-ADDED_FIRST = (MAP, PRIOR_MAP, LADDER_MAP, YOUNG, OPENED_TODAY, OLD, INTEREST_ONLY, GEOMETRY)
+ADDED_FIRST = (MAP, PRIOR_MAP, LADDER_MAP, FAST_CLOSING, YOUNG, OPENED_TODAY, OLD, INTEREST_ONLY, GEOMETRY)
 INFORMED = "map with the bar's volume, range, return"
-ALONE = (MAP, PRIOR_MAP, LADDER_MAP, INTEREST_ONLY, GEOMETRY)
+ALONE = (MAP, PRIOR_MAP, LADDER_MAP, FAST_CLOSING, YOUNG, INTEREST_ONLY, GEOMETRY)
 
 
 def alone_table(bench: Bench, scores: PathScores, coarse: PathScores) -> Table:
@@ -100,6 +102,22 @@ def added_table(bench: Bench, scores: PathScores) -> Table:
         columns(added="gain over the regression, nats", map="map better by, nats", plain="without the 2% constant"),
         rows,
         ["G: the same filter fed with constant volume and open interest: what the price path alone puts on the map."],
+    )
+
+
+def within_day_table(bench: Bench, scores: PathScores) -> Table:
+    """T3 on totals: information gain per liquidated dollar, where in the day's path."""
+    ours = scores.scored[MAP].alone
+    names = [n for n in scores.scored if n != MAP and (n in ALONE or n[0] == "B")]
+    others = [(name, scores.scored[name].alone) for name in names] + [("R regression", scores.base)]
+    rows = [row(f"over {name}", {"gain": gain}) for name, gain in gains_within_day(bench, ours, others).items()]
+    return Table(
+        "T3",
+        f"Where in the day's path, {scores.path} path",
+        "Given what was liquidated in a day, did the map put it in the right hours and on the right side?",
+        columns(gain="nats per liquidated dollar"),
+        rows,
+        ["The day's total drops out, so no level matters. Large hours count by their dollars: intervals are wide."],
     )
 
 

@@ -49,7 +49,7 @@ def placing(sample: Sample, learned: LearnedMap, blocks: DayBlocks) -> Placed | 
     feed = LiquidationFeed.COMPLETE if study.feed.complete else LiquidationFeed.ONE_PER_SECOND
     ours = located_cells(learned.swept, feed)
     theirs = located_cells(sweep(study, learned.swept.settings, geometry_tables(study)), feed)
-    fits, others = (weekly_fits(sample, cells) for cells in (ours.cells, theirs.cells))
+    fits, others = (weekly_fits(sample, cells, p.filter.hazard_tilt) for cells in (ours.cells, theirs.cells))
     parts: dict[str, list[Floats]] = {"swept length": [], "fixed ladder": [], "geometry placebo": []}
     amounts, day = [], []
     ladder = np.array(p.ladder_mix[1:])

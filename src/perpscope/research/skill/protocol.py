@@ -95,6 +95,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     frozen: str
     development_windows: list[str]
+    settings_looked_at: int
     seed: int
     level: float
     replications: int

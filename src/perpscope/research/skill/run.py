@@ -29,6 +29,7 @@ from perpscope.research.skill.result import SCHEMA, Curve, SkillReport, Table, V
 from perpscope.research.skill.sample import Sample
 from perpscope.research.skill.touch import Touched, touches
 from perpscope.research.skill.verdicts import held_together, path_verdicts, plain_verdicts
+from perpscope.research.skill.zones import zones
 
 if TYPE_CHECKING:
     from perpscope.lake import Lake
@@ -144,7 +145,7 @@ def _with_reports(sample: Sample, blocks: DayBlocks, created_ts: int, others: li
     tables: list[Table] = []
     for one in scores:
         tables += [path_tables.alone_table(bench, one, scores[0]), path_tables.added_table(bench, one)]
-        tables += [path_tables.regimes_table(bench, one)]
+        tables += [path_tables.regimes_table(bench, one), path_tables.within_day_table(bench, one)]
     tables += [path_tables.decile_table(bench, finest), path_tables.miss_table(bench, finest)]
     told("rank correlations")
     tables.append(path_tables.rank_table(bench, scores))
@@ -159,6 +160,7 @@ def _with_reports(sample: Sample, blocks: DayBlocks, created_ts: int, others: li
     told("bands (T8)")
     tables.append(other_tables.band_table(band_skill(sample, finest.map, blocks), p.bands.low, p.bands.high))
     tables.append(other_tables.mix_table(sample, finest.map, blocks))
+    tables += [other_tables.observed_table(), other_tables.feed_table(sample, finest.map.swept.warm_fraction)]
     told("verdicts and curves")
     verdicts = held_together(p.family, [*path_verdicts(bench, scores), *plain_verdicts(within, pulls)])
     curves = [*path_curves(bench, scores), *touch_curves(touched)]
@@ -195,6 +197,7 @@ def _common(
     touched = [touches(sample, hours, blocks) for hours in p.touch.horizons_hours]
     path = learned.swept.study.path
     tables = [
+        other_tables.zones_table(zones(sample, by_distance, blocks)),
         other_tables.magnet_table(pulls),
         other_tables.response_table(after, path, p.response.cost_bps),
         other_tables.touch_table(touched),
@@ -244,6 +247,7 @@ def _report(
 def _development(p: Protocol) -> list[str]:
     windows = "; ".join(p.development_windows)
     return [
-        f"These windows were looked at while the model was made and are development data: {windows}. A claim needs data "
-        "recorded later."
+        f"These windows were looked at while the model was made and are development data: {windows}. About "
+        f"{p.settings_looked_at} settings of filter and prior were compared on them before the protocol was frozen. A claim "
+        "needs data recorded later."
     ]
