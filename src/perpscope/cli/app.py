@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from perpscope.cli import check, demo, doctor, features, imports, report
+from perpscope.cli import check, demo, doctor, features, imports, liquidations, report
 from perpscope.core.errors import DataError, UserError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("import")(imports.import_)
 app.command("catalog")(imports.catalog)
 app.command("report")(report.report)
 app.add_typer(features.app, name="features")
+app.add_typer(liquidations.app, name="liquidations")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 
