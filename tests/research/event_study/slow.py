@@ -145,7 +145,7 @@ class Slow:
                 kept.append(i)
         clearance = k
         while True:
-            grid = [i for i in usable if all(abs(i - e) > clearance for e in events)]
+            grid = [i for i in usable if not any(0 <= i - e <= clearance for e in events)]
             if clearance == 0 or len(grid) >= 0.25 * len(usable):
                 break
             clearance //= 2

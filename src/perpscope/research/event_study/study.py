@@ -107,7 +107,7 @@ class Cell:
         raw: mean outcome of the events as such; effect: mean of event minus its controls.
         p_value: one-sided, that the effect is not above 0 (normal, on the bootstrap's interval); NaN without an interval.
         given, kept: events before and after thinning; matched: those with enough controls: `effect.n`.
-        clearance_bars: how far controls keep from any event, see `matching.candidates`.
+        clearance_bars: how long before a control no event lies, see `matching.candidates`.
         band: 2.5% and 97.5% of the same estimator on random moments; NaN where there was none.
         balance: standardised difference of each condition between events and controls (largest over the paths).
         differences: behind the effect.
@@ -151,7 +151,7 @@ def study_events(
     """Measure what followed the events of one or several paths.
 
     Definition: per horizon h the events are thinned to one per h; each gets the K nearest moments of its own path in the
-    same cell (`conditions`), none within h of any event; the effect is the mean of (event - mean of its controls), returns
+    same cell (`conditions`), with no event in the h before; the effect is the mean of (event - mean of its controls), returns
     in the direction of the event. Interval: stationary bootstrap over UTC days, block by Politis and White, at least a day.
     Band: the same estimator at random moments with the same number of events and signs.
 
