@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from perpscope.cli import check, demo, doctor, features, imports, liquidations, report
+from perpscope.cli import check, demo, doctor, features, flow, imports, liquidations, report
 from perpscope.core.errors import DataError, UserError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("demo")(demo.demo)
 app.command("import")(imports.import_)
 app.command("catalog")(imports.catalog)
 app.command("report")(report.report)
+app.command("flow")(flow.flow)
 app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
 app.command("check")(check.check)

@@ -12,6 +12,9 @@ from perpscope.core.table import Table
 from perpscope.market.profile import Tie, point_of_control, value_area
 from perpscope.numeric.binning import to_ticks
 
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Composite:
@@ -48,17 +51,53 @@ def composite(
     Source: own; ORDERFLOW OF6.
     """
     mine = bins[(bins["ref_ts"] >= since) & (bins["known_ts"] <= until)]
-    if not len(mine):
-        return None
     low = to_ticks(mine["price_low"], tick_size)
     steps = to_ticks(mine["price_high"], tick_size) - low + 1
+    return _added(mine, low, steps, mine["volume"], tick_size, fraction, rows, tie, bool(mine["estimated"].any()))
+
+
+def visible_profile(
+    cells: Table, tick_size: float, since: int, until: int, fraction: float = 0.7, rows: int = 2, tie: Tie = Tie.BOTH,
+    half_life_bars: float = float("inf"), most_bins: int = 0,
+) -> Composite | None:  # fmt: skip
+    """The profile of the bars of `footprint` rows that lie in [since, until), or None: what a chart shows of what is in sight.
+
+    Definition: the sum of the bars' bins, exact because they are from trades. With `half_life_bars` a bar counts half when
+    so many bars have followed it; `most_bins` doubles the step until no more are needed. It is a query, not a feature: it
+    knows what its newest bar knew.
+    Raises:
+        UserError: if the steps do not nest.
+    Source: own; ORDERFLOW OF6.
+    """
+    mine = cells[(cells["ref_ts"] >= since) & (cells["known_ts"] <= until)]
+    weight = np.ones(len(mine))
+    if np.isfinite(half_life_bars) and len(mine):
+        opens, bar = np.unique(mine["ref_ts"], return_inverse=True)
+        weight = 0.5 ** ((len(opens) - 1 - bar) / half_life_bars)
+    mine = mine.with_columns(buy_volume=mine["buy_volume"] * weight, sell_volume=mine["sell_volume"] * weight)
+    volume = mine["buy_volume"] + mine["sell_volume"]
+    steps = mine["step"]
+    if most_bins and len(mine):
+        lowest, highest, step = int(mine["low_tick"].min()), int((mine["low_tick"] + steps).max()) - 1, int(steps.max())
+        while highest // step - lowest // step + 1 > most_bins:
+            step *= 2
+        steps = np.where(np.arange(len(mine)) == 0, step, steps)
+    return _added(mine, mine["low_tick"], steps, volume, tick_size, fraction, rows, tie, estimated=False)
+
+
+def _added(
+    mine: Table, low: Integers, steps: Integers, volumes: Floats, tick_size: float, fraction: float, rows: int, tie: Tie,
+    estimated: bool,
+) -> Composite | None:  # fmt: skip
+    if not len(mine):
+        return None
     step = int(steps.max())
     if (step % steps).any():
         widths = sorted(set(steps.tolist()))
-        raise UserError(f"Profiles with bins of {widths} ticks cannot be added. Set profile_bins.step_ticks to one value.")
+        raise UserError(f"Profiles with bins of {widths} ticks cannot be added. Set step_ticks to one value.")
     at = low // step
     first = int(at.min())
-    volume, bought = (np.bincount(at - first, weights=mine[c]).astype(np.float64) for c in ("volume", "buy_volume"))
+    volume, bought = (np.bincount(at - first, weights=v).astype(np.float64) for v in (volumes, mine["buy_volume"]))
     last = len(volume) - 1
     poc = point_of_control(volume, 0, last, int(Tie.LOWER))
     bottom, top, inside = value_area(volume, 0, last, poc, fraction, rows, int(tie))
@@ -73,5 +112,5 @@ def composite(
         fraction=inside,
         known_ts=int(mine["known_ts"].max()),
         complete=bool(mine["complete"].all()),
-        estimated=bool(mine["estimated"].any()),
+        estimated=estimated,
     )
