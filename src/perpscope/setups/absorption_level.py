@@ -101,7 +101,7 @@ class AbsorptionLevel(Setup):
 
 def _confirmed(tape: Tape) -> tuple[Array, Array]:
     """Bars and edges of confirmed absorptions of sellers."""
-    if "absorption" not in tape.happenings:
+    if not len(tape.happenings.get("absorption", ())):
         return np.empty(0, np.int64), np.empty((2, 0))
     rows = tape.happenings["absorption"]
     mine = (rows["event"] == ClaimEvent.CONFIRMED) & (rows["aggressor_side"] == AggressorSide.SELL)

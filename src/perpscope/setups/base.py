@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -98,6 +99,10 @@ def score_schema(name: str, factors: tuple[Factor, ...], *more: Column) -> Schem
 
 ATR_SPAN = 14
 
+_TIMES = ("ref_ts", "known_ts", "age")
+_VALUES = ("open", "high", "low", "close", "volume", "delta", "atr")
+"""Columns that a setup remembers of its bars, by place; the series follow, first as they are, then mirrored."""
+
 
 @dataclass(frozen=True)
 class Drafts:
@@ -171,98 +176,119 @@ class Setup(Fold):
             "tick": instrument.tick_size,
             "ints": np.array([NULL_TS, 0, NULL_TS], np.int64),  # last close, age, start of the unbroken run
             "atr": atr_state(),
-            "past": {},
+            "times": np.empty((len(_TIMES), 0), np.int64),
+            "values": np.empty((len(_VALUES) + 2 * len(self.series), 0)),
             "held": {},
             "last": {},
             "life": life.life_state(len(self.Variant), len(self.evidence)),
             "own": [self.own(instrument), self.own(instrument)],
         }
 
+    @cached_property
+    def _frame_ns(self) -> int:
+        return Timeframe.parse(self.frame or "1h").ns
+
+    @cached_property
+    def _groups(self) -> list[tuple[str, Timeframe, list[tuple[int, str]]]]:
+        """Every series input once: its name, its pace, and the columns read from it with their places among the series."""
+        own = Timeframe.parse(self.frame or "1h")
+        found: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        for k, s in enumerate(self.series):
+            found.setdefault((s.input, s.pace or s.input.partition("@")[2] or own.name), []).append((k, s.column))
+        return [(name, max(own, Timeframe.parse(pace)), columns) for (name, pace), columns in found.items()]
+
+    @cached_property
+    def _read_inputs(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*(s.input for s in self.series), *self.happenings]))
+
     def fold(self, state: State, batch: Batch) -> Table:
         if self.one_of and not any(name in batch for name in self.one_of):
             raise UserError(f"{self.spec.name} needs {' or '.join(self.one_of)}, and the data has neither. Import one of them.")
         bars = batch["bars"]
-        bars = bars[bars["complete"]] if not bars["complete"].all() else bars
-        given = {name: _joined(state["held"].get(name), batch[name]) for name in self._offered(batch)}
+        if not bars["complete"].all():
+            bars = bars[bars["complete"]]
+        given = {name: _joined(state["held"].get(name), batch[name]) for name in self._read_inputs if name in batch}
         if not len(bars):
-            state["held"] = given
+            state["held"] = {name: rows for name, rows in given.items() if len(rows)}
             return self.spec.output.empty()
         due, state["held"] = _due(given, int(bars.clock[-1]))
-        broken, since, new = self._measured(state, bars)
-        tapes = self._tapes(state, bars, new, since, due)
+        n = len(bars)
+        broken, since = np.empty(n, np.bool_), np.empty(n, np.int64)
+        times, values = np.empty((len(_TIMES), n), np.int64), np.empty((len(_VALUES) + 2 * len(self.series), n))
+        self._measure(state, bars, broken, since, times, values)
+        self._read(state, due, bars.clock, since, values)
+        tapes = self._tapes(state, bars, times, values, due)
         drafts = [self.propose(own, tape) for own, tape in zip(state["own"], tapes, strict=True)]
         return self._live(state, bars, broken, drafts)
 
-    def _offered(self, batch: Batch) -> list[str]:
-        names = dict.fromkeys([*(s.input for s in self.series), *self.happenings])
-        return [name for name in names if name in batch]
-
-    def _measured(self, state: State, bars: Table) -> tuple[Array, Times, dict[str, Array]]:
-        """Where the bars break, since when they are unbroken, and the ATR before and the age of each."""
-        n = len(bars)
-        broken, since, age, atr = np.empty(n, np.bool_), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    def _measure(self, state: State, bars: Table, broken: Array, since: Times, times: Array, values: Array) -> None:
+        """Fill the bars' own columns: times, prices, volume, delta, ATR before, age; and where they break."""
+        times[0], times[1] = bars["ref_ts"], bars["known_ts"]
+        for k, name in enumerate(_VALUES[:5]):
+            values[k] = bars[name]
+        np.subtract(bars["buy_volume"], bars["sell_volume"], out=values[5])
         _measure(
-            bars["ref_ts"], bars["known_ts"], bars["high"], bars["low"], bars["close"], ATR_SPAN, state["ints"], state["atr"],
-            broken, since, age, atr,
+            times[0], times[1], values[1], values[2], values[3], ATR_SPAN, state["ints"], state["atr"], broken, since, times[2],
+            values[6],
         )  # fmt: skip
-        return broken, since, {"age": age, "atr": atr}
 
-    def _tapes(
-        self, state: State, bars: Table, new: dict[str, Array], since: Times, due: dict[str, Table]
-    ) -> tuple[Tape, Tape]:
-        at = bars.clock
-        names = ("ref_ts", "known_ts", "open", "high", "low", "close", "volume")
-        columns = {**{name: bars[name] for name in names}, **new, "delta": bars["buy_volume"] - bars["sell_volume"]}
-        up = {s.name: self._read(state, s, due, at, since, False) for s in self.series}
-        down = {s.name: self._read(state, s, due, at, since, True) for s in self.series}
-        for s in self.series:
-            if s.input in due and len(due[s.input]):
-                state["last"][s.input] = due[s.input][-1:]
-        columns |= {f"up {k}": v for k, v in up.items()} | {f"down {k}": v for k, v in down.items()}
-        past = state["past"]
-        if past:
-            columns = {k: np.concatenate([past[k], v]) for k, v in columns.items()}
-        first = len(columns["ref_ts"]) - len(bars)
-        state["past"] = {k: v[-self.depth :].copy() for k, v in columns.items()}
-        rows = {name: (table, first + np.searchsorted(at, table.clock)) for name, table in due.items()}
-        frame = Timeframe.parse(self.frame or "1h").ns
+    def _read(self, state: State, due: dict[str, Table], at: Times, since: Times, values: Array) -> None:
+        """Fill the series: as they are, then mirrored; NaN where unknown, stale, or known only from before a hole."""
+        up, down = len(_VALUES), len(_VALUES) + len(self.series)
+        values[up:] = np.nan
+        for name, pace, columns in self._groups:
+            if name not in due:
+                continue
+            rows = _joined(state["last"].get(name), due[name])
+            if not len(rows):
+                continue
+            found = align(rows, pace, at)
+            fresh = (found >= 0) & (rows.clock[found] > since)
+            picked = found[fresh]
+            for k, column in columns:
+                values[up + k, fresh] = rows[column][picked]
+                values[down + k, fresh] = faced(rows, column, True)[picked]
+        for name, _, _ in self._groups:
+            if name in due and len(due[name]):
+                state["last"][name] = due[name][-1:]
 
-        def tape(d: bool) -> Tape:
-            s, side = (-1.0, "down") if d else (1.0, "up")
+    def _tapes(self, state: State, bars: Table, times: Array, values: Array, due: dict[str, Table]) -> tuple[Tape, Tape]:
+        """Past and new bars together, from either side; the last `depth` stay for the next call."""
+        if state["times"].shape[1]:
+            times = np.concatenate([state["times"], times], axis=1)
+            values = np.concatenate([state["values"], values], axis=1)
+        first = times.shape[1] - len(bars)
+        state["times"], state["values"] = times[:, -self.depth :].copy(), values[:, -self.depth :].copy()
+        rows = {
+            name: (due[name], first + np.searchsorted(bars.clock, due[name].clock)) for name in self.happenings if name in due
+        }
+        open_, high, low, close, volume, delta, atr = values[: len(_VALUES)]
+        up, down = len(_VALUES), len(_VALUES) + len(self.series)
+
+        def tape(turned: bool) -> Tape:
+            prices = (-open_, -low, -high, -close) if turned else (open_, high, low, close)
+            begin = down if turned else up
             return Tape(
-                down=d, first=first, frame_ns=frame, tick=state["tick"],
-                ref_ts=columns["ref_ts"], known_ts=columns["known_ts"], open=s * columns["open"],
-                high=s * columns["low" if d else "high"], low=s * columns["high" if d else "low"], close=s * columns["close"],
-                volume=columns["volume"], delta=s * columns["delta"], atr=columns["atr"], age=columns["age"],
-                series={one.name: columns[f"{side} {one.name}"] for one in self.series},
-                happenings={k: Happenings(*rows[k], d) for k in self.happenings if k in rows},
+                turned, first, self._frame_ns, state["tick"], times[0], times[1], *prices, volume, -delta if turned else delta,
+                atr, times[2], {s.name: values[begin + k] for k, s in enumerate(self.series)},
+                {name: Happenings(*found, turned) for name, found in rows.items()},
             )  # fmt: skip
 
         return tape(False), tape(True)
 
-    def _read(self, state: State, series: Series, due: dict[str, Table], at: Times, since: Times, down: bool) -> Floats:
-        if series.input not in due:
-            return np.full(len(at), np.nan)
-        rows = _joined(state["last"].get(series.input), due[series.input])
-        if not len(rows):
-            return np.full(len(at), np.nan)
-        own = Timeframe.parse(self.frame or "1h")
-        pace = Timeframe.parse(series.pace or series.input.partition("@")[2] or own.name)
-        found = align(rows, max(pace, own), at)
-        fresh = (found >= 0) & (rows.clock[found] > since)
-        return np.where(fresh, faced(rows, series.column, down)[found], np.nan)
-
     def _live(self, state: State, bars: Table, broken: Array, drafts: list[Drafts]) -> Table:
         """Turn the shorts' drafts the right way up, and tell the life of all."""
         up, down = drafts
-        turned = down.floats.copy()
-        turned[[ENTRY, STOP, TARGET, TARGET_2, INVALIDATION]] *= -1.0
-        turned[PARTS:] *= -1.0
-        ints, floats = np.hstack([up.ints, down.ints]), np.hstack([up.floats, turned])
-        sides = np.repeat(np.array([0, 1], np.int64), [up.ints.shape[1], down.ints.shape[1]])
-        order = np.argsort(ints[BAR], kind="stable")
-        n = len(bars)
-        gone = np.zeros((2, n), np.bool_)
+        ints, floats, sides = up.ints, up.floats, np.zeros(up.ints.shape[1], np.int64)
+        if down.ints.shape[1]:
+            turned = down.floats.copy()
+            turned[[ENTRY, STOP, TARGET, TARGET_2, INVALIDATION]] *= -1.0
+            turned[PARTS:] *= -1.0
+            ints, floats = np.hstack([ints, down.ints]), np.hstack([floats, turned])
+            sides = np.concatenate([sides, np.ones(down.ints.shape[1], np.int64)])
+            order = np.argsort(ints[BAR], kind="stable")
+            ints, floats, sides = ints[:, order], floats[:, order], sides[order]
+        gone = np.zeros((2, len(bars)), np.bool_)
         for side, one in enumerate(drafts):
             if one.withdrawn is not None:
                 gone[side] = one.withdrawn
@@ -270,7 +296,7 @@ class Setup(Fold):
         rows, values = np.empty((10, room), np.int64), np.empty((floats.shape[0], room))
         told = life.live(
             bars["ref_ts"], bars["known_ts"], bars["high"], bars["low"], bars["close"], broken, gone,
-            ints[:, order], floats[:, order], sides[order], self.rest, self.adjusts,
+            np.ascontiguousarray(ints), np.ascontiguousarray(floats), sides, self.rest, self.adjusts,
             state["life"]["ints"], state["life"]["floats"], rows, values,
         )  # fmt: skip
         return self._table(rows[:, :told], values[:, :told])
@@ -299,10 +325,12 @@ def _due(given: dict[str, Table], last: int) -> tuple[dict[str, Table], dict[str
     """Rows known by the last close, and those that wait for the next one."""
     due, held = {}, {}
     for name, table in given.items():
-        k = int(np.searchsorted(table.clock, last, side="right"))
-        due[name] = table[:k]
-        if k < len(table):
-            held[name] = table[k:]
+        clock = table.clock
+        if not len(clock) or clock[-1] <= last:
+            due[name] = table
+            continue
+        k = int(np.searchsorted(clock, last, side="right"))
+        due[name], held[name] = table[:k], table[k:]
     return due, held
 
 

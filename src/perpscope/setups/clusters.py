@@ -26,7 +26,8 @@ def cluster_state() -> State:
 
 def cluster_rows(tape: Tape) -> tuple[Array, Array]:
     """(bar, id, side, ends, entered) and (low, high, fraction) of the rows on a tape; none without the input."""
-    if "liquidation_clusters" not in tape.happenings:
+    rows = tape.happenings.get("liquidation_clusters", ())
+    if not len(rows):
         return np.empty((5, 0), np.int64), np.empty((3, 0))
     rows = tape.happenings["liquidation_clusters"]
     event = rows["event"]

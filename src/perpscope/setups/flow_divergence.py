@@ -102,19 +102,21 @@ def _lows(tape: Tape) -> tuple[Array, Array, Array]:
     """Divergences at lows and confirmed swing lows in bar order, divergences first: (bar,), (2, n) opens of the first swing
     (NULL_TS for a swing itself) and of the second, (2, n) price of the second and z (NaN for a swing itself)."""
     bars, times, values = [np.empty(0, np.int64)], [np.empty((2, 0), np.int64)], [np.empty((2, 0))]
-    if "delta_divergence" in tape.happenings:
+    if len(tape.happenings.get("delta_divergence", ())):
         rows = tape.happenings["delta_divergence"]
         mine = (rows["side"] == Extreme.LOW) & ~rows["hidden"]
         bars.append(rows.bar[mine])
         times.append(np.stack([rows["first_ts"], rows["ref_ts"]])[:, mine])
         values.append(np.stack([rows["last_price"], np.abs(rows["z"])])[:, mine])
-    if "swings" in tape.happenings:
+    if len(tape.happenings.get("swings", ())):
         rows = tape.happenings["swings"]
         mine = (rows["side"] == Extreme.LOW) & (rows["event"] == 1)
         ref = rows["ref_ts"][mine]
         bars.append(rows.bar[mine])
         times.append(np.stack([np.full(len(ref), NULL_TS), ref]))
         values.append(np.stack([rows["price"][mine], np.full(len(ref), np.nan)]))
+    if len(bars) == 1:
+        return bars[0], times[0], values[0]
     bar = np.concatenate(bars)
     order = np.argsort(bar, kind="stable")
     return bar[order], np.hstack(times)[:, order], np.hstack(values)[:, order]

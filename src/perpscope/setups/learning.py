@@ -98,7 +98,7 @@ def learn_weights(
         judged = ~np.isnan(foretold) & (ends + embargo <= edge)
         made.append(
             Weights(
-                method=method, factors=factors, weights=tuple(map(float, fit.weights)), base=fit.base, ridge=ridge,
+                method=method, factors=factors, weights=tuple((fit.weights + 0.0).tolist()), base=fit.base + 0.0, ridge=ridge,
                 frame=Timeframe.parse(frame).name, horizon_bars=horizon_bars, first_ts=int(at[train[0]]),
                 last_ts=int(ends[train].max()), effective_ts=edge, rows=len(train),
                 independent=_independent(at[train], ends[train]), data_sha256=_digest(parts[train], higher[train], at[train]),

@@ -95,6 +95,8 @@ class SessionOpen(Setup):
 def _openings(tape: Tape) -> tuple[Array, Array, Array]:
     """Raids of lows and breaks of tops in bar order: (bar,), (2, n) kind and end of the session, (3, n) high, low, extreme."""
     raids, breaks = tape.happenings["power_of_three"], tape.happenings["opening_ranges"]
+    if not len(raids) and not len(breaks):
+        return np.empty(0, np.int64), np.empty((2, 0), np.int64), np.empty((3, 0))
     low = (raids["event"] == PowerOfThreeEvent.CONFIRMED) & (raids["direction"] == Direction.UP)
     top = (breaks["event"] == OpeningRangeEvent.BROKEN) & (breaks["side"] == Extreme.HIGH)
     bar = np.concatenate([raids.bar[low], breaks.bar[top]])

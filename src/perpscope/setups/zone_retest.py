@@ -20,6 +20,8 @@ from perpscope.setups.signal import Evidence
 from perpscope.setups.tape import Series, Tape
 
 FLOW_FULL = 0.10
+_TOUCHED, _BROKEN, _EXPIRED = int(ZoneEvent.TOUCHED), int(ZoneEvent.BROKEN), int(ZoneEvent.EXPIRED)
+_UP = int(Direction.UP)
 _EVIDENCE = (
     Evidence("zone", "Height of the zone in ATR"),
     Evidence("rejection", "Where the bar closed in its range"),
@@ -103,11 +105,15 @@ def _zones(tape: Tape) -> tuple[Array, Array]:
     ints, floats = [], []
     for kind, name in ((ZoneKind.GAP, "fair_value_gaps"), (ZoneKind.BLOCK, "order_blocks")):
         rows = tape.happenings[name]
+        if not len(rows):
+            continue
         event = rows["event"]
-        ends = (event == ZoneEvent.BROKEN) | (event == ZoneEvent.EXPIRED)
-        mine = (rows["direction"] == Direction.UP) & (ends | (event == ZoneEvent.TOUCHED))
+        ends = (event == _BROKEN) | (event == _EXPIRED)
+        mine = (rows["direction"] == _UP) & (ends | (event == _TOUCHED))
         ints.append(np.stack([rows.bar, rows["id"], np.full(len(rows), int(kind)), ends.astype(np.int64)])[:, mine])
         floats.append(np.stack([rows["bottom"], rows["top"]])[:, mine])
+    if not ints:
+        return np.empty((4, 0), np.int64), np.empty((2, 0))
     found, edges = np.hstack(ints), np.hstack(floats)
     order = np.argsort(found[0], kind="stable")
     return found[:, order], edges[:, order]
