@@ -210,3 +210,18 @@ def set_far(book: Book, side: int, tick: int, quantity: float) -> None:
         for j in range(k, n - 1):
             ticks[side, j], held[side, j] = ticks[side, j + 1], held[side, j + 1]
         meta[FAR_COUNT + side] = n - 1
+
+
+@njit
+def top_levels(book: Book, side: int, ticks: Array, quantities: Array) -> int:
+    """Write the best levels of a side, touch first, into the arrays; absent ones are NO_TICK and 0. Returns how many."""
+    tick, n = book.meta[BEST + side], 0
+    for k in range(ticks.size):
+        if tick == NO_TICK:
+            ticks[k], quantities[k] = NO_TICK, 0.0
+            continue
+        ticks[k], quantities[k] = tick, quantity_at(book, side, tick)
+        n += 1
+        if n < ticks.size:
+            tick = next_level(book, side, tick)
+    return n

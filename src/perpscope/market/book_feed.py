@@ -229,6 +229,24 @@ def next_event(feed: Feed, book: Book, silence: int) -> int:
 
 
 @njit
+def upcoming(feed: Feed) -> int:
+    """When the next event is: folds that also read trades take those up to it first (equal stamps: the print came before
+    the update that shows it)."""
+    cursor, at = feed.cursor, np.iinfo(np.int64).max
+    if cursor[ROW] < feed.ts.size:
+        at = feed.ts[cursor[ROW]]
+    if cursor[GAP] < feed.gaps.shape[0]:
+        at = min(at, feed.gaps[cursor[GAP], 0])
+    return at
+
+
+@njit
+def is_heard(book: Book, now: int, silence: int) -> bool:
+    """The book was told and something was heard of it lately, so a print can be held against it."""
+    return book.meta[STATE] == 1 and now - book.meta[LAST_TS] <= silence
+
+
+@njit
 def is_live(book: Book) -> bool:
     """The book can be read: it has been told whole, has both sides, and they do not cross."""
     meta = book.meta
