@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perpscope.report import Report
     from perpscope.report.views.frames import FramesView
     from perpscope.report.views.levels import LevelsView
+    from perpscope.report.views.metrics import MetricsView
     from perpscope.report.views.session_board import SessionsView
     from perpscope.report.views.snapshot import Snapshot
     from perpscope.research.prefix_replay import CheckReport
@@ -208,6 +209,32 @@ def study_sessions(
     opened = _opened(lake)
     bars = _bars(opened, venue, symbol, timeframe, _ts(start), _ts(end))
     return study(bars, opened.instrument(venue, symbol), seed=seed, replications=replications)
+
+
+def make_metrics(
+    lake: Lake | str | Path,
+    symbol: str,
+    *,
+    venue: str,
+    at: str | int | None = None,
+    timeframe: str = "1h",
+    lookback: str = "14d",
+    companions: Sequence[str] = (),
+) -> tuple[MetricsView, Snapshot]:
+    """Open interest, funding and what else derivatives tell, at one moment; what the data lacks is named in the view.
+
+    Args:
+        companions: such as "venue=bybit:BTCUSDT" or "spot=binance-spot:BTCUSDT".
+
+    Raises:
+        UserError: for an unknown symbol or frame, a companion that cannot be, or a moment outside the data.
+    """
+    from perpscope.report.views.make import view_source
+    from perpscope.report.views.metrics import read_metrics_view
+
+    length = parse_span(lookback)
+    source, moment = view_source(_opened(lake), venue, symbol, _ts(at), [timeframe], max(length, 100 * DAY), companions)
+    return read_metrics_view(source, timeframe, moment, length)
 
 
 def check_feature(

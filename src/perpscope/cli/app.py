@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from perpscope.cli import check, demo, doctor, features, flow, imports, liquidations, report
+from perpscope.cli import check, demo, doctor, features, flow, imports, liquidations, metrics, mtf, report, sessions, structure
 from perpscope.core.errors import DataError, UserError
 
 app = typer.Typer(
@@ -24,6 +24,10 @@ app.command("import")(imports.import_)
 app.command("catalog")(imports.catalog)
 app.command("report")(report.report)
 app.command("flow")(flow.flow)
+app.command("mtf")(mtf.mtf)
+app.command("metrics")(metrics.metrics)
+app.command("sessions")(sessions.sessions)
+app.command("structure")(structure.structure)
 app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
 app.command("check")(check.check)

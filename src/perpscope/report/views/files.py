@@ -1,0 +1,48 @@
+"""A view as files: `<name>.json` and `<name>.png`, each complete or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from perpscope.core.errors import UserError
+
+
+class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every view: what it is, of which version, about whom and when. Times are ISO 8601 UTC, null is not known.
+
+    `schema_version` rises when a field changes its meaning or goes away, not when one is added.
+    """
+
+    schema: str
+    schema_version: int = 1
+    code_version: str
+    venue: str
+    symbol: str
+    at: str
+    absent: dict[str, str] = {}
+
+
+def to_json(view: View) -> bytes:
+    """Indented JSON with sorted keys and a final line break."""
+    return msgspec.json.format(msgspec.json.encode(view, order="sorted"), indent=2) + b"\n"
+
+
+def write_view(view: View, picture: bytes, name: str, folder: Path | str) -> list[Path]:
+    """Write both files into a folder (made if need be) and return their paths.
+
+    Raises:
+        UserError: if the folder cannot be made or written to.
+    """
+    target = Path(folder)
+    paths = []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for suffix, content in (("json", to_json(view)), ("png", picture)):
+            unfinished = target / f".{name}.{suffix}.part"
+            unfinished.write_bytes(content)
+            paths.append(unfinished.replace(target / f"{name}.{suffix}"))
+    except OSError as fault:
+        raise UserError(f"{name} cannot be written to {target}: {fault.strerror or fault}. Choose another folder.") from None
+    return paths
