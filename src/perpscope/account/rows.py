@@ -40,11 +40,12 @@ def rows_of(m: Memory) -> AccountRows:
     count = m["count"]
     lines, fills, ends, trips = count.tolist()
     count[:] = 0
+    # a copy, because a single record's fields are contiguous: a table would keep them as views of room that is used again
     return AccountRows(
-        _ledger(m["ledger"][:lines]) if lines else _EMPTY[0],
-        _fills(m["fills"][:fills]) if fills else _EMPTY[1],
-        _ends(m["ends"][:ends]) if ends else _EMPTY[2],
-        _trips(m["trips"][:trips]) if trips else _EMPTY[3],
+        _ledger(m["ledger"][:lines].copy()) if lines else _EMPTY[0],
+        _fills(m["fills"][:fills].copy()) if fills else _EMPTY[1],
+        _ends(m["ends"][:ends].copy()) if ends else _EMPTY[2],
+        _trips(m["trips"][:trips].copy()) if trips else _EMPTY[3],
     )
 
 
