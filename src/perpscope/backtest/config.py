@@ -15,6 +15,7 @@ from perpscope.core.config import from_mapping
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
 from perpscope.core.time import Timeframe, format_ts, parse_span, parse_ts
+from perpscope.risk import RiskLimits
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Yardsticks:
 
 @dataclass(frozen=True)
 class BacktestConfig:
-    """A whole run. `risk` holds the settings of `risk.config`, `features` parameters by feature name."""
+    """A whole run. `features` holds parameters by feature name."""
 
     data: Data
     setup: tuple[SetupUse, ...]
@@ -107,7 +108,7 @@ class BacktestConfig:
     seed: int = 0
     account: Rules = field(default_factory=Rules)
     trading: Trading = field(default_factory=Trading)
-    risk: dict[str, Any] = field(default_factory=dict)
+    risk: RiskLimits = field(default_factory=RiskLimits)
     features: dict[str, Any] = field(default_factory=dict)
     yardsticks: Yardsticks = field(default_factory=Yardsticks)
 

@@ -7,18 +7,22 @@ them, and every decision becomes a row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perpscope.account import AccountRows
-from perpscope.core.orders import OrderEnd, OrderIntent, OrderKind, OrderRole, OrderSide, TimeInForce
+from perpscope.backtest.context import Context
+from perpscope.core.orders import OrderEnd, OrderIntent, OrderKind, OrderRole, OrderSide
 from perpscope.core.time import NULL_TS
-from perpscope.core.units import PositionSide
+from perpscope.core.units import PositionSide, round_to_step
+from perpscope.risk import Approved, Wish
 from perpscope.setups.signal import EntryKind, SignalEvent
 
 WITHDRAWS = frozenset({SignalEvent.INVALIDATED, SignalEvent.MISSED, SignalEvent.EXPIRED})
 """Events that take back what was proposed: the resting entry, and (but for MISSED) the position."""
+
+KINDS = {EntryKind.MARKET: OrderKind.MARKET, EntryKind.LIMIT: OrderKind.LIMIT, EntryKind.STOP: OrderKind.STOP_MARKET}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,31 @@ class Proposal:
     exit_ts: int
     exposure: float
     score: float
+
+    def wish(self, tick: float, context: Context) -> Wish:
+        """What risk is asked: the proposal on the venue's ticks, with what was known at the time.
+
+        A wish to enter at the market expects the close that decided. Funding is expected to go on as last paid.
+        """
+        rate, interval = context.funding(self.known_ts)
+        held = max(0, self.exit_ts - self.known_ts) if self.exit_ts != NULL_TS else 0
+        resting = self.entry_kind is not EntryKind.MARKET
+        return Wish(
+            side=self.side,
+            entry=round_to_step(self.entry, tick) if tick > 0.0 else self.entry,
+            stop=self.stop,
+            target=self.target,
+            decided_ts=self.known_ts,
+            instrument=self.instrument,
+            kind=KINDS[self.entry_kind],
+            exposure=self.exposure,
+            atr=context.atr(self.known_ts),
+            funding_rate=rate,
+            funding_intervals=held / interval if interval else 0.0,
+            clusters=context.clusters(self.known_ts),
+            good_till_ts=self.expire_ts if resting else NULL_TS,
+            exit_ts=self.exit_ts,
+        )
 
 
 @dataclass
@@ -91,32 +120,13 @@ class Desk:
             if bracket is not None and not bracket.filled and reason != OrderEnd.SISTER_FILLED:
                 self._close(number)
 
-    def enter(
-        self, proposal: Proposal, quantity: float, leverage: float, stop: float, target: float, decided_ts: int
-    ) -> OrderIntent:
+    def enter(self, proposal: Proposal, approved: Approved) -> OrderIntent:
         """Open a bracket for an approved proposal and return the entry."""
         number = len(self.brackets)
-        bracket = Bracket(number, proposal, quantity, leverage)
+        bracket = Bracket(number, proposal, approved.quantity, approved.leverage)
         self.brackets.append(bracket)
         self._open[_key(proposal)] = self._by_number[number] = bracket
-        kind = {EntryKind.MARKET: OrderKind.MARKET, EntryKind.LIMIT: OrderKind.LIMIT, EntryKind.STOP: OrderKind.STOP_MARKET}
-        return OrderIntent(
-            decided_ts=decided_ts,
-            side=_towards(proposal.side),
-            quantity=quantity,
-            leverage=leverage,
-            kind=kind[proposal.entry_kind],
-            price=proposal.entry if proposal.entry_kind is EntryKind.LIMIT else np.nan,
-            trigger=proposal.entry if proposal.entry_kind is EntryKind.STOP else np.nan,
-            good_till_ts=NULL_TS if proposal.entry_kind is EntryKind.MARKET else proposal.expire_ts,
-            time_in_force=_lives(proposal),
-            bracket_id=number,
-            stop=stop,
-            target=target,
-            exit_ts=proposal.exit_ts,
-            instrument=proposal.instrument,
-            intent_id=number,
-        )
+        return replace(approved.intent(number), bracket_id=number)
 
     def withdraw(self, proposal: Proposal, decided_ts: int) -> Iterable[OrderIntent]:
         """What takes a proposal back: its resting entry is cancelled, and its position closed unless it was only missed."""
@@ -183,7 +193,3 @@ def _towards(side: PositionSide) -> OrderSide:
 
 def _against(side: PositionSide) -> OrderSide:
     return OrderSide.SELL if side is PositionSide.LONG else OrderSide.BUY
-
-
-def _lives(proposal: Proposal) -> TimeInForce:
-    return TimeInForce.GTC if proposal.entry_kind is EntryKind.MARKET or proposal.expire_ts == NULL_TS else TimeInForce.GTD

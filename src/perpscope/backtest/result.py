@@ -27,6 +27,7 @@ from perpscope.backtest.run import BacktestRun
 from perpscope.core.orders import ExitReason, PositionLeg
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, format_ts, parse_ts
+from perpscope.risk import Reason
 from perpscope.stats.interval import Estimate
 from perpscope.stats.measurement import measure
 
@@ -190,6 +191,11 @@ def _warnings(run: BacktestRun, found: Performance) -> list[str]:
     trips = run.rows.round_trips
     if found.round_trips < FEW_TRIPS:
         said.append(f"{found.round_trips} round trips are fewer than the {FEW_TRIPS} that any claim would need.")
+    stopped = [d.known_ts for d in run.decisions if d.reason == Reason.DRAWDOWN.value]
+    if stopped:
+        limit = run.config.risk.max_drawdown
+        since = format_ts(min(stopped))
+        said.append(f"From {since} on {len(stopped)} proposals were refused: equity lay {limit:.0%} or more below its peak.")
     if gaps := int(trips["gap"].sum()):
         said.append(f"{gaps} of {len(trips)} round trips met a hole in the data or an exit that gapped.")
     both = run.ambiguous_bars

@@ -10,18 +10,21 @@ import numpy as np
 
 from perpscope.account import Account, AccountRows
 from perpscope.backtest.config import BacktestConfig
+from perpscope.backtest.context import Context
 from perpscope.backtest.desk import WITHDRAWS, Desk, Proposal
 from perpscope.backtest.history import History, read_history
-from perpscope.backtest.judge import Approved, Refused, judge
 from perpscope.core.batch import Batch
 from perpscope.core.orders import ExitReason, OrderIntent, intents
 from perpscope.core.table import Table
 from perpscope.core.time import Timeframe
 from perpscope.core.units import PositionSide
 from perpscope.lake import Lake
+from perpscope.risk import Approved, Gate, OpenRisk, Refused
 from perpscope.setups.signal import EntryKind, SignalEvent
 
 Progress = Callable[[str, float, float], None]
+
+BUSY = "the instrument is already traded"
 
 
 @dataclass(frozen=True)
@@ -109,36 +112,29 @@ def run_backtest(lake: Lake, config: BacktestConfig, progress: Progress | None =
     that caused them.
     Raises: UserError for what is wrong with the config or missing in the data.
     """
-    histories = tuple(read_history(lake, config, symbol, progress) for symbol in config.data.symbols)
+    wanted = config.risk.clusters
+    histories = tuple(read_history(lake, config, symbol, progress, wanted) for symbol in config.data.symbols)
     return trade(config, histories, progress)
 
 
 def trade(config: BacktestConfig, histories: Sequence[History], progress: Progress | None = None) -> BacktestRun:
     """The part behind the graph: desk, risk and account over histories that were read before (a sweep reads once)."""
-    account = Account([config.trading.terms(h.instrument) for h in histories], config.account)
-    market = _market(histories)
-    state, desk = account.start(), Desk()
+    table, market = _Table(config, histories), _market(histories)
     parts: list[AccountRows] = []
-    decisions: list[Decision] = []
-    before = np.iinfo(np.int64).min
-    proposals = _proposals(histories)
+    first = min(int(h.fill_bars["ref_ts"][0]) for h in histories)
     last = max(int(h.fill_bars["known_ts"][-1]) for h in histories)
-    for done, (now, said) in enumerate(_moments(proposals, desk)):
-        rows = account.advance(state, Batch(now, {name: table.between(before, now) for name, table in market.items()}))
-        parts.append(rows)
-        desk.note(rows)
+    before = np.iinfo(np.int64).min
+    for done, (now, said) in enumerate(_moments(_proposals(histories), table.desk)):
+        parts.append(table.advance(Batch(now, {name: rows.between(before, now) for name, rows in market.items()})))
+        parts.append(table.hear(said))
         before = now
-        wishes = list(_wishes(said, account, state, desk, decisions))
-        if wishes:
-            refused = account.accept(state, intents(wishes))
-            parts.append(refused)
-            desk.note(refused)
         if progress is not None and done % 500 == 0:
-            progress("trading", now - int(histories[0].bars["ref_ts"][0]), last - int(histories[0].bars["ref_ts"][0]))
-    parts.append(account.advance(state, Batch(last, {name: table.between(before, last) for name, table in market.items()})))
+            progress("trading", now - first, last - first)
+    parts.append(table.advance(Batch(last, {name: rows.between(before, last) for name, rows in market.items()})))
     if progress is not None:
         progress("trading", 1, 1)
-    return BacktestRun(config, tuple(histories), AccountRows.concat(parts), tuple(decisions), account.summary(state))
+    summary = table.account.summary(table.state)
+    return BacktestRun(config, tuple(histories), AccountRows.concat(parts), tuple(table.decisions), summary)
 
 
 def _market(histories: Sequence[History]) -> dict[str, Table]:
@@ -197,34 +193,67 @@ def _moments(proposals: Sequence[Proposal], desk: Desk) -> Iterator[tuple[int, l
             yield now, said
 
 
-def _wishes(
-    said: Iterable[Proposal], account: Account, state: dict, desk: Desk, decisions: list[Decision]
-) -> Iterator[OrderIntent]:
-    for one in said:
-        if one.event in WITHDRAWS:
-            yield from desk.withdraw(one, one.known_ts)
-            continue
-        answer: Approved | Refused
-        held = desk.held(one)
-        if one.event is SignalEvent.OPENED and desk.busy(one.instrument):
-            answer = Refused("the instrument is already traded")
-        else:
-            answer = judge(one, account.terms[one.instrument], account.view(state))
-        if one.event is SignalEvent.ADJUSTED:
-            if held is not None and isinstance(answer, Approved):
-                yield from desk.adjust(one, answer.quantity, one.known_ts)
-            continue
+class _Table:
+    """Desk, gate and account at one table: what is asked at an instant, and the orders that come of it."""
+
+    def __init__(self, config: BacktestConfig, histories: Sequence[History]) -> None:
+        self.account = Account([config.trading.terms(h.instrument) for h in histories], config.account)
+        self.gate = Gate(self.account.terms, config.risk)
+        self.contexts = [Context(history) for history in histories]
+        self.desk, self.state = Desk(), self.account.start()
+        self.decisions: list[Decision] = []
+        self._risks: dict[int, OpenRisk] = {}
+
+    def advance(self, batch: Batch) -> AccountRows:
+        rows = self.account.advance(self.state, batch)
+        self.desk.note(rows)
+        return rows
+
+    def hear(self, said: Iterable[Proposal]) -> AccountRows:
+        """Answer every proposal of an instant; the refusals of the account are the rows."""
+        wishes: list[OrderIntent] = []
+        for one in said:
+            if one.event in WITHDRAWS:
+                wishes.extend(self.desk.withdraw(one, one.known_ts))
+            elif one.event is SignalEvent.ADJUSTED:
+                wishes.extend(self._adjusted(one))
+            else:
+                wishes.extend(self._opened(one))
+        if not wishes:
+            return AccountRows()
+        refused = self.account.accept(self.state, intents(wishes))
+        self.desk.note(refused)
+        return refused
+
+    def _opened(self, one: Proposal) -> Iterator[OrderIntent]:
+        if self.desk.busy(one.instrument):
+            self._decide(one, BUSY)
+            return
+        answer = self._ask(one)
         if isinstance(answer, Refused):
-            nan = float("nan")
-            decisions.append(
-                Decision(one.known_ts, one.instrument, one.setup, one.signal_id, answer.reason, nan, nan, nan, nan, -1)
-            )
-            continue
-        wish = desk.enter(one, answer.quantity, answer.leverage, answer.stop, answer.target, one.known_ts)
-        decisions.append(
-            Decision(
-                one.known_ts, one.instrument, one.setup, one.signal_id, "", answer.quantity, answer.leverage, answer.stop,
-                answer.target, wish.bracket_id,
-            )
+            self._decide(one, answer.reason.value)
+            return
+        wish = self.desk.enter(one, answer)
+        self._risks[wish.bracket_id] = OpenRisk(one.instrument, one.side, answer.risk)
+        decided = Decision(
+            one.known_ts, one.instrument, one.setup, one.signal_id, "", answer.quantity, answer.leverage, answer.stop,
+            answer.target, wish.bracket_id,
         )  # fmt: skip
+        self.decisions.append(decided)
         yield wish
+
+    def _adjusted(self, one: Proposal) -> Iterable[OrderIntent]:
+        held = self.desk.held(one)
+        answer = self._ask(one) if held is not None else None
+        return self.desk.adjust(one, answer.quantity, one.known_ts) if isinstance(answer, Approved) else ()
+
+    def _ask(self, one: Proposal) -> Approved | Refused:
+        tick = self.account.terms[one.instrument].instrument.tick_size
+        wish = one.wish(tick, self.contexts[one.instrument])
+        others = [self._risks[b.number] for b in self.desk.open if b is not self.desk.held(one)]
+        return self.gate.judge(wish, self.account.view(self.state), others)
+
+    def _decide(self, one: Proposal, reason: str) -> None:
+        nan = float("nan")
+        refused = Decision(one.known_ts, one.instrument, one.setup, one.signal_id, reason, nan, nan, nan, nan, -1)
+        self.decisions.append(refused)

@@ -14,12 +14,19 @@ def backtest(
     config: Annotated[Path, typer.Argument(help="TOML file; see docs/definitions/backtest.md.", show_default=False)],
     lake: LakeDir,
     out: OutDir = Path("out/backtest"),
+    separately: Annotated[
+        bool, typer.Option("--separately", help="Each setup on each symbol in a wallet of its own; writes a table.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Trade setups over history and say what it was worth, after every cost and beside doing nothing clever."""
     from rich.console import Console
 
     from perpscope import api
+
+    if separately:
+        _compare(config, lake, out, json)
+        return
     from perpscope.report.backtest import print_backtest, write_backtest
 
     with progress_bar(quiet=json) as progress:
@@ -32,6 +39,26 @@ def backtest(
     print_backtest(result, console)
     for path in written:
         console.print(f"wrote {path}", highlight=False)
+
+
+def _compare(config: Path, lake: Path, out: Path, json: bool) -> None:
+    """Setups side by side: `setups.md`, `setups.json`, and the table on the terminal."""
+    from perpscope.api import open_lake
+    from perpscope.backtest.config import config_of
+    from perpscope.backtest.separately import run_separately
+    from perpscope.report.backtest.comparison import comparison_json, markdown
+
+    with progress_bar(quiet=json) as progress:
+        rows = list(run_separately(open_lake(lake), config_of(read_config(config)), progress))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "setups.md").write_text(markdown(rows), encoding="utf-8")
+    (out / "setups.json").write_bytes(comparison_json(rows))
+    if json:
+        print((out / "setups.json").read_text(encoding="utf-8"), end="")
+        return
+    print(markdown(rows), end="")
+    print(f"wrote {out / 'setups.md'}")
+    print(f"wrote {out / 'setups.json'}")
 
 
 def read_config(path: Path) -> dict[str, object]:

@@ -60,10 +60,11 @@ def measure(lake: str, number: int, parameters: dict[str, Any], plain: dict[str,
 
 def histories_for(lake: Path, config: BacktestConfig) -> tuple[History, ...]:
     """The histories of a config, read now or kept from the variant before."""
-    key = digest([str(lake.resolve()), config.plain()["data"], config.plain()["setup"], config.plain()["features"]])
+    plain = config.plain()
+    key = digest([str(lake.resolve()), plain["data"], plain["setup"], plain["features"], config.risk.clusters])
     if key not in _kept:
         opened = Lake(lake)
-        made = tuple(read_history(opened, config, symbol) for symbol in config.data.symbols)
+        made = tuple(read_history(opened, config, symbol, clusters=config.risk.clusters) for symbol in config.data.symbols)
         while len(_kept) >= KEPT:
             _kept.pop(next(iter(_kept)))
         _kept[key] = made
