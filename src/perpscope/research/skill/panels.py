@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 FIRST, SECOND = palette.LINE_POC, palette.LINE_INTEREST
 """The interval's own path, and the fine path."""
 
-REACH = 0.06
-"""How far from price the map is drawn: beyond it there is mostly the prior."""
+REACH = 0.035
+"""How far from price the map is drawn: where 25x and more break; beyond it there is mostly the prior."""
 
 MARKS = (palette.LINE_POC, palette.LINE_INTEREST, palette.BUY, palette.LINE_VWAP)
 
