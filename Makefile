@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo test lint bench docs lock clean help
+.PHONY: demo test lint bench evidence-selftest docs lock clean help
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ lint: $(READY) ## style, types, floors
 
 bench: $(READY) ## throughput and memory, as ratios against peers in the same run
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+evidence-selftest: $(READY) ## null signals must fail, planted edges must be found
+	$(BIN)/python -m perpscope.research.evidence.selftest
 
 docs: $(READY) ## rebuild the generated pages and check every link and name in the docs
 	$(BIN)/python -m pytest tests/docs

@@ -8,7 +8,24 @@ import sys
 
 import typer
 
-from perpscope.cli import check, demo, doctor, features, flow, imports, liquidations, metrics, mtf, report, sessions, structure
+from perpscope.cli import (
+    backtest,
+    check,
+    demo,
+    doctor,
+    evidence,
+    features,
+    flow,
+    imports,
+    liquidations,
+    metrics,
+    mtf,
+    report,
+    sessions,
+    size,
+    structure,
+    sweep,
+)
 from perpscope.core.errors import DataError, UserError
 
 app = typer.Typer(
@@ -28,8 +45,12 @@ app.command("mtf")(mtf.mtf)
 app.command("metrics")(metrics.metrics)
 app.command("sessions")(sessions.sessions)
 app.command("structure")(structure.structure)
+app.command("size")(size.size)
 app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
+app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
+app.command("evidence")(evidence.evidence)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 
@@ -40,7 +61,8 @@ def run(arguments: list[str]) -> int:
         from perpscope.numeric import jit
 
         jit.disable()
-    gc.set_threshold(100_000, 20, 100)  # a command lives for seconds and holds arrays: collecting as often as numba imports costs 5 %
+    # a command lives for seconds and holds arrays: collecting garbage at the usual pace costs 5 % of it
+    gc.set_threshold(100_000, 20, 100)
     try:
         app(arguments)
     except SystemExit as done:

@@ -1,0 +1,76 @@
+"""`perpscope evidence` as a user runs it. Answers by hand: which files, equal bytes of two runs, sentences for mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import Run
+
+WINDOW = ("--symbol", "BTCUSDT", "--start", "2024-06-20", "--end", "2024-08-19")
+FACTORS = "displacements,liquidation_bursts,absorption"
+
+
+@pytest.fixture(scope="module")
+def first(perpscope: Run, window_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("evidence") / "out"
+    done = perpscope("evidence", FACTORS, "--lake", window_lake, "--out", out, *WINDOW)
+    return out, done.stdout
+
+
+def test_a_run_leaves_a_page_a_picture_and_numbers_per_factor_and_the_verdicts(first: tuple[Path, str]) -> None:
+    out, printed = first
+    names = {path.name for path in out.iterdir() if path.is_file()}
+    for factor in FACTORS.split(","):
+        assert {f"{factor}.json", f"{factor}.png", f"{factor}.html"} <= names
+    assert {"index.html", "evidence.md", "verdicts.json", "trials.jsonl"} <= names
+    verdicts = json.loads((out / "verdicts.json").read_bytes())["factors"]
+    assert list(verdicts) == FACTORS.split(",")
+    assert verdicts["absorption"]["verdict"] == "UNPROVEN"
+    assert "the data has no trade" in printed
+    assert "PROVEN 0" in printed
+
+
+def test_a_page_shows_what_its_numbers_say_and_needs_nothing_from_outside(first: tuple[Path, str]) -> None:
+    out, _ = first
+    page = json.loads((out / "displacements.json").read_bytes())
+    text = (out / "displacements.html").read_text(encoding="utf-8")
+    assert page["verdict"] in text
+    assert page["data_hash"] in text
+    assert [t["id"] for t in page["tables"]] == ["1", "2", "2b", "3", "4", "5", "6", "7", "9"]
+    assert "http" not in text.replace("http-equiv", "")
+    assert "<script" not in text
+    assert page["verdict"] == "UNPROVEN"
+    assert page["needed"] > 0
+    assert page["n"] < 200
+    assert page["trials"] == 35  # five horizons, six outcomes and one strategy each
+
+
+def test_two_processes_in_another_folder_write_the_same_bytes(
+    perpscope: Run, window_lake: Path, first: tuple[Path, str], tmp_path: Path
+) -> None:
+    out, _ = first
+    perpscope("evidence", FACTORS, "--lake", window_lake, "--out", tmp_path / "two", *WINDOW, "--processes", 2)
+    for path in sorted(p for p in out.rglob("*") if p.is_file()):
+        assert (tmp_path / "two" / path.relative_to(out)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_second_run_goes_on_from_what_is_there_and_changes_nothing(
+    perpscope: Run, window_lake: Path, first: tuple[Path, str]
+) -> None:
+    out, printed = first
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (out / "measured").iterdir()}
+    again = perpscope("evidence", FACTORS, "--lake", window_lake, "--out", out, *WINDOW)
+    assert again.stdout == printed
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (out / "measured").iterdir()} == before
+
+
+def test_mistakes_are_one_sentence_and_exit_code_2(perpscope: Run, window_lake: Path, tmp_path: Path) -> None:
+    wrong = perpscope("evidence", "displacement", "--lake", window_lake, "--out", tmp_path, *WINDOW, ok=False)
+    assert wrong.returncode == 2
+    assert "There is no factor 'displacement'. Did you mean 'displacements'?" in wrong.stderr
+    late = perpscope("evidence", "flow", "--lake", window_lake, "--out", tmp_path, "--end", "2022-01-01", ok=False)
+    assert late.returncode == 2
+    assert "before it begins" in late.stderr
