@@ -40,7 +40,9 @@ def test_an_order_usual_for_its_minute_is_no_longer_large_and_one_elsewhere_stil
     assert large("new_york") == pytest.approx([loud[2], *last])
 
 
-@pytest.mark.parametrize("name", ["large_trades", "imbalances", "unfinished_auction", "absorption", "tape_sweeps"])
+@pytest.mark.parametrize(
+    "name", ["large_trades", "imbalances", "unfinished_auction", "absorption", "tape_sweeps", "level_absorption"]
+)
 def test_every_threshold_takes_the_same_switch_and_refuses_an_unknown_clock(name: str) -> None:
     cls = fold_class(name)
     assert cls().params.season == "new_york"
