@@ -31,6 +31,7 @@ def evidence(
     """Measure factors against matched placebos, judge them by fixed rules, and write a page for each; run again to resume."""
     from perpscope.core.time import Timeframe, parse_ts
     from perpscope.lake import Lake
+    from perpscope.research.evidence.baseline_table import baseline_table
     from perpscope.research.evidence.collect import Window
     from perpscope.research.evidence.run import run
     from perpscope.research.evidence.summary import counts
@@ -60,7 +61,8 @@ def evidence(
         pages, verdicts = run(
             opened, adapters, window, out, seed=seed, date=dated, command=command, processes=processes, progress=progress
         )
-        written = write_evidence(pages, verdicts, out, progress)
+        beside = baseline_table(opened, window)
+        written = write_evidence(pages, verdicts, out, progress, beside)
     if json:
         print((out / "verdicts.json").read_text(encoding="utf-8"), end="")
         return

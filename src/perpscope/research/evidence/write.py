@@ -10,7 +10,7 @@ import msgspec
 
 from perpscope.research.evidence.page import page_html, wrapped
 from perpscope.research.evidence.picture import COLOURS, draw_page
-from perpscope.research.evidence.record import EvidencePage
+from perpscope.research.evidence.record import EvidencePage, Table
 from perpscope.research.evidence.summary import summary
 from perpscope.research.evidence.verdicts import VerdictFile, write_verdicts
 
@@ -18,7 +18,11 @@ Progress = Callable[[str, float, float], None]
 
 
 def write_evidence(
-    pages: Sequence[EvidencePage], verdicts: VerdictFile, folder: Path, progress: Progress | None = None
+    pages: Sequence[EvidencePage],
+    verdicts: VerdictFile,
+    folder: Path,
+    progress: Progress | None = None,
+    baselines: Table | None = None,
 ) -> list[Path]:
     """Write everything into a folder, made when missing; a file that would not change is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +40,7 @@ def write_evidence(
         if progress:
             progress(f"page {page.name}", done, len(pages))
     (folder / "index.html").write_text(_index(pages), encoding="utf-8")
-    (folder / "evidence.md").write_text(summary(pages, verdicts), encoding="utf-8")
+    (folder / "evidence.md").write_text(summary(pages, verdicts, baselines), encoding="utf-8")
     return [*paths, folder / "index.html", folder / "evidence.md", write_verdicts(folder, verdicts)]
 
 
