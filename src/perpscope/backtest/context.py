@@ -25,10 +25,15 @@ class Context:
     def __init__(self, history: History) -> None:
         bars = history.past_bars
         self._known, self._atr = bars["known_ts"], _atr_of(bars["high"], bars["low"], bars["close"], ATR_SPAN)
-        self._funding = history.funding
+        self._close, self._funding = bars["close"], history.funding
         self._rows = history.clusters
         self._at = 0
         self._alive: dict[int, Cluster] = {}
+
+    def last(self, now: int) -> float:
+        """The close of the last deciding bar; NaN before the first."""
+        at = int(np.searchsorted(self._known, now, side="right")) - 1
+        return float(self._close[at]) if at >= 0 else float("nan")
 
     def atr(self, now: int) -> float:
         at = int(np.searchsorted(self._known, now, side="right")) - 1

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from perpscope.account import AccountRows
 from perpscope.backtest.context import Context
 from perpscope.core.orders import OrderEnd, OrderIntent, OrderKind, OrderRole, OrderSide
@@ -19,8 +17,13 @@ from perpscope.core.units import PositionSide, round_to_step
 from perpscope.risk import Approved, Wish
 from perpscope.setups.signal import EntryKind, SignalEvent
 
-WITHDRAWS = frozenset({SignalEvent.INVALIDATED, SignalEvent.MISSED, SignalEvent.EXPIRED})
-"""Events that take back what was proposed: the resting entry, and (but for MISSED) the position."""
+WITHDRAWS = frozenset(
+    {SignalEvent.INVALIDATED, SignalEvent.MISSED, SignalEvent.EXPIRED, SignalEvent.STOPPED, SignalEvent.REACHED}
+)
+"""Events that take back what was proposed: the resting entry, and (but for MISSED) the position.
+
+STOPPED and REACHED find nothing left where the account's own stop and target did their work in the same bar.
+"""
 
 KINDS = {EntryKind.MARKET: OrderKind.MARKET, EntryKind.LIMIT: OrderKind.LIMIT, EntryKind.STOP: OrderKind.STOP_MARKET}
 
@@ -48,14 +51,16 @@ class Proposal:
     def wish(self, tick: float, context: Context) -> Wish:
         """What risk is asked: the proposal on the venue's ticks, with what was known at the time.
 
-        A wish to enter at the market expects the close that decided. Funding is expected to go on as last paid.
+        A wish to enter at the market expects the close that decided, a renewed one the last close. Funding is expected to
+        go on as last paid.
         """
+        entry = context.last(self.known_ts) if self.event is SignalEvent.ADJUSTED else self.entry
         rate, interval = context.funding(self.known_ts)
         held = max(0, self.exit_ts - self.known_ts) if self.exit_ts != NULL_TS else 0
         resting = self.entry_kind is not EntryKind.MARKET
         return Wish(
             side=self.side,
-            entry=round_to_step(self.entry, tick) if tick > 0.0 else self.entry,
+            entry=round_to_step(entry, tick) if tick > 0.0 else entry,
             stop=self.stop,
             target=self.target,
             decided_ts=self.known_ts,
@@ -73,14 +78,23 @@ class Proposal:
 
 @dataclass
 class Bracket:
-    """A proposal that risk approved: its number, and how far it has come."""
+    """A proposal that risk approved: its number, and how far it has come.
+
+    `scale`: quantity per unit of the exposure asked for, as first approved.
+    """
 
     number: int
     proposal: Proposal
     quantity: float
     leverage: float
+    target: float
+    scale: float
     filled: bool = False
-    over: bool = False
+
+    @property
+    def exposure(self) -> float:
+        """The exposure that its proposal asked for at first; NaN where risk decided alone."""
+        return self.proposal.exposure
 
 
 class Desk:
@@ -123,7 +137,8 @@ class Desk:
     def enter(self, proposal: Proposal, approved: Approved) -> OrderIntent:
         """Open a bracket for an approved proposal and return the entry."""
         number = len(self.brackets)
-        bracket = Bracket(number, proposal, approved.quantity, approved.leverage)
+        scale = approved.quantity / proposal.exposure
+        bracket = Bracket(number, proposal, approved.quantity, approved.leverage, approved.target, scale)
         self.brackets.append(bracket)
         self._open[_key(proposal)] = self._by_number[number] = bracket
         return replace(approved.intent(number), bracket_id=number)
@@ -137,25 +152,27 @@ class Desk:
         if bracket.filled and proposal.event is not SignalEvent.MISSED:
             yield self._order(bracket, decided_ts, OrderKind.MARKET)
 
-    def adjust(self, proposal: Proposal, quantity: float, decided_ts: int) -> Iterable[OrderIntent]:
-        """Bring a filled bracket to a renewed quantity: buys or sells the difference, never more than is held."""
+    def adjust(self, proposal: Proposal, quantity: float, stop: float) -> Iterable[OrderIntent]:
+        """Bring a filled bracket to a renewed stop and quantity.
+
+        The resting exits are cancelled, the difference is bought or sold at the market, and a new stop takes the whole
+        position. The target, if there was one, is set again.
+        """
         bracket = self._open.get(_key(proposal))
         if bracket is None or not bracket.filled:
             return
+        yield self._order(bracket, proposal.known_ts, OrderKind.CANCEL)
         change = quantity - bracket.quantity
-        bracket.quantity = quantity
-        away = _towards(proposal.side) if change > 0.0 else _against(proposal.side)
-        yield OrderIntent(
-            decided_ts=decided_ts,
-            side=away,
-            quantity=abs(change),
-            leverage=bracket.leverage,
-            reduce_only=change < 0.0,
-            bracket_id=bracket.number,
-            stop=proposal.stop if change > 0.0 else np.nan,
-            instrument=proposal.instrument,
-            intent_id=bracket.number,
-        )
+        if change != 0.0:
+            bracket.quantity += change
+            more = change > 0.0
+            side = _towards(proposal.side) if more else _against(proposal.side)
+            market = self._order(bracket, proposal.known_ts, OrderKind.MARKET)
+            yield replace(market, side=side, quantity=abs(change), reduce_only=not more, close_position=False)
+        protective = self._order(bracket, proposal.known_ts, OrderKind.MARKET)
+        yield replace(protective, kind=OrderKind.STOP_MARKET, trigger=stop)
+        if bracket.target == bracket.target:
+            yield replace(protective, kind=OrderKind.TAKE_PROFIT_LIMIT, trigger=bracket.target, price=bracket.target)
 
     def held(self, proposal: Proposal) -> Bracket | None:
         """The living bracket of a proposal."""
@@ -179,7 +196,6 @@ class Desk:
     def _close(self, number: int) -> None:
         bracket = self._by_number.pop(number, None)
         if bracket is not None:
-            bracket.over = True
             self._open.pop(_key(bracket.proposal), None)
 
 

@@ -15,7 +15,7 @@ from perpscope.core.events import stream_name
 from perpscope.core.fold import Fold
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
-from perpscope.core.time import Timeframe, format_ts, parse_span, parse_ts
+from perpscope.core.time import DAY, Timeframe, format_ts, parse_span, parse_ts
 from perpscope.engine.catalogue import all_folds
 from perpscope.engine.graph import Graph
 from perpscope.lake import Lake, Source
@@ -86,6 +86,11 @@ def read_history(
         raise UserError(
             f"The data of {config.data.venue} {symbol} holds {len(bars)} {frame.name} bars between {format_ts(start)} and "
             f"{format_ts(end)}; a backtest needs two."
+        )
+    if end - int(bars["known_ts"][-1]) > DAY:
+        raise UserError(
+            f"The {frame.name} bars of {config.data.venue} {symbol} end at {format_ts(int(bars['known_ts'][-1]))}, before "
+            f"{format_ts(end)}. Choose an earlier end, or import the missing data."
         )
     marks = source.tables.get(stream_name("mark_bars", fill.name))
     marks = _since(marks, start) if marks is not None and len(marks) else None

@@ -17,7 +17,7 @@ from perpscope.core.batch import Batch
 from perpscope.core.orders import ExitReason, OrderIntent, intents
 from perpscope.core.table import Table
 from perpscope.core.time import Timeframe
-from perpscope.core.units import PositionSide
+from perpscope.core.units import PositionSide, floor_to_step, round_to_step
 from perpscope.lake import Lake
 from perpscope.risk import Approved, Gate, OpenRisk, Refused
 from perpscope.setups.signal import EntryKind, SignalEvent
@@ -243,9 +243,21 @@ class _Table:
         yield wish
 
     def _adjusted(self, one: Proposal) -> Iterable[OrderIntent]:
+        """A renewed stop always holds. A renewed exposure scales what is held in proportion; risk may only hold it back."""
         held = self.desk.held(one)
-        answer = self._ask(one) if held is not None else None
-        return self.desk.adjust(one, answer.quantity, one.known_ts) if isinstance(answer, Approved) else ()
+        if held is None or not held.filled:
+            return ()
+        instrument = self.account.terms[one.instrument].instrument
+        wanted = held.quantity
+        if one.exposure == one.exposure and held.exposure > 0.0:
+            wanted = floor_to_step(held.scale * one.exposure, instrument.lot_size)
+        answer = self._ask(one)
+        if wanted > held.quantity:
+            wanted = max(held.quantity, min(wanted, answer.quantity)) if isinstance(answer, Approved) else held.quantity
+        if wanted <= 0.0:
+            wanted = held.quantity
+        stop = answer.stop if isinstance(answer, Approved) else round_to_step(one.stop, instrument.tick_size)
+        return self.desk.adjust(one, wanted, stop)
 
     def _ask(self, one: Proposal) -> Approved | Refused:
         tick = self.account.terms[one.instrument].instrument.tick_size
