@@ -50,10 +50,22 @@ def clusters(rows: list[tuple[int, int, int, int, float, float, float]]) -> Tabl
     )
 
 
+def known_interest(bars: int) -> Table:
+    """Open interest known at every close, as the map needs it."""
+    return at_close(OPEN_INTEREST_DELTA, range(bars), open_interest=1000.0)
+
+
 def swept(fraction: float) -> Inputs:
     """Longs at 94-96, touched in bar 20; shorts at 108-110."""
     opened = [(19, 7, 1, LONG, 94.0, 96.0, fraction), (19, 8, 1, SHORT, 108.0, 110.0, 0.1)]
-    return {"liquidation_clusters": clusters([*opened, (20, 7, 4, LONG, 94.0, 96.0, fraction)])}
+    rows = clusters([*opened, (20, 7, 4, LONG, 94.0, 96.0, fraction)])
+    return {"liquidation_clusters": rows, "open_interest_delta": known_interest(21)}
+
+
+def above(low: float) -> Inputs:
+    """Shorts in a zone of 2 from `low` up."""
+    rows = clusters([(19, 8, 1, SHORT, low, low + 2.0, 0.1)])
+    return {"liquidation_clusters": rows, "open_interest_delta": known_interest(20)}
 
 
 # close 97 > 96 after a low of 93: stop 93 - 0.25 x 2, R 4.5; 108 - 0.05 x 2 pays 10.9 > 1.2 R. Rejection 2 x 4 / 6.5 - 1.
@@ -74,10 +86,10 @@ CLUSTER_BREAKOUT = Case(
     "cluster_breakout",
     ClusterBreakout(frame="1h"),
     WARM,
-    lambda bars: {"liquidation_clusters": clusters([(19, 8, 1, SHORT, 106.0, 108.0, 0.1)])},
+    lambda bars: above(106.0),
     {"entry_kind": STOP, "entry": 101.5, "stop": 98.5, "target": 105.9, "invalidation": 99.0, "part_cluster": 0.5,
      "part_nearness": 0.5, "part_frames": NAN, "part_flow": NAN, "score": 1.0, "known": 2, "wait": 12, "hold": 96},
-    lambda bars: {"liquidation_clusters": clusters([(19, 8, 1, SHORT, 120.0, 122.0, 0.1)])},
+    lambda bars: above(120.0),
     [(100.0, 100.5, 98.4, 98.8)],
     [FLAT] * 12,
 )  # fmt: skip

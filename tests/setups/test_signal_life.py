@@ -10,7 +10,7 @@ from perpscope.core.table import Table
 from perpscope.engine.graph import Graph
 from perpscope.setups.cascade import Cascade
 from perpscope.setups.signal import SignalEvent as E
-from setups.cases import ABSORPTION_LEVEL, CASCADE_RIDE, CLUSTER_BREAKOUT, SQUEEZE, TREND_ENSEMBLE, ZONE_RETEST
+from setups.cases import ABSORPTION_LEVEL, CASCADE_RIDE, CLUSTER_BREAKOUT, CLUSTER_SWEEP, SQUEEZE, TREND_ENSEMBLE, ZONE_RETEST
 from setups.tapes import Bar, Case, bars_of, run
 
 
@@ -78,6 +78,15 @@ def test_the_ensemble_tells_a_tighter_stop_and_never_loosens_it() -> None:
     adjusted = life[life["event"] == E.ADJUSTED]
     assert adjusted["stop"][0] == pytest.approx(98.565)
     assert (adjusted["stop"] == adjusted["stop"][0]).all()
+
+
+@pytest.mark.parametrize("case", [CLUSTER_SWEEP, CLUSTER_BREAKOUT], ids=lambda c: c.name)
+def test_a_map_without_current_open_interest_is_not_read(case: Case) -> None:
+    """The clusters are still alive, but nothing has fed them for three hours."""
+    bars = bars_of(case.bars)
+    inputs = dict(case.inputs(bars))
+    inputs["open_interest_delta"] = inputs["open_interest_delta"][:-3]
+    assert len(run(case.setup, bars, inputs)) == 0
 
 
 def test_without_liquidations_the_cascade_refuses_in_a_sentence() -> None:

@@ -29,6 +29,17 @@ _EVIDENCE = (
 )
 
 
+_INPUTS = (
+    "bars",
+    "liquidation_volume",
+    "liquidation_totals?",
+    "liquidation?",
+    "delta?",
+    "liquidation_clusters?",
+    "open_interest_delta?",
+)
+
+
 class CascadeKind(IntEnum):
     """CONTINUATION: with the cascade. EXHAUSTION: against it, once it is spent."""
 
@@ -81,12 +92,13 @@ class Cascade(Setup):
         Series("short_forced", "liquidation_volume", "short_quantity"),
         Series("rank", "liquidation_volume", "percentile"),
         Series("flow", "delta", "delta_fraction"),
+        Series("interest", "open_interest_delta", "open_interest"),
     )
     happenings = ("liquidation_clusters",)
     spec = setup_spec(
         "cascade",
         "Cascade: continuation and exhaustion",
-        ("bars", "liquidation_volume", "liquidation_totals?", "liquidation?", "delta?", "liquidation_clusters?"),
+        _INPUTS,
         _EVIDENCE,
         "own; STRUCTURE ST31",
         CascadeKind,
@@ -107,8 +119,8 @@ class Cascade(Setup):
         n = _cascade_kernel(
             t.first, t.frame_ns, t.known_ts, t.open, t.high, t.low, t.close, t.atr, t.age, t.series["long_forced"],
             t.series["short_forced"], t.series["rank"], t.series["flow"], rows, values,
-            p.share, p.rank, min(p.look_bars, self.depth - 1), p.buffer_atr, p.multiple, p.least_reward, p.ride_bars,
-            p.hold_bars, state["clusters"]["ints"], state["clusters"]["floats"], ints, floats,
+            t.series["interest"], p.share, p.rank, min(p.look_bars, self.depth - 1), p.buffer_atr, p.multiple, p.least_reward,
+            p.ride_bars, p.hold_bars, state["clusters"]["ints"], state["clusters"]["floats"], ints, floats,
         )  # fmt: skip
         return Drafts(ints[:, :n], floats[:, :n])
 
@@ -123,7 +135,7 @@ def _burst(i: int, mine: Array, other: Array, rank: Array, high: Array, low: Arr
 def _cascade_kernel(
     first: int, frame: int, known: Array, open_: Array, high: Array, low: Array, close: Array, atr: Array, age: Array,
     long_forced: Array, short_forced: Array, rank: Array, flow: Array, rows: Array, values: Array,
-    share: float, q: float, look: int, buffer: float, multiple: float, reward: float, ride: int, hold: int,
+    interest: Array, share: float, q: float, look: int, buffer: float, multiple: float, reward: float, ride: int, hold: int,
     alive: Array, kept: Array, ints: Array, floats: Array,
 ) -> int:  # fmt: skip
     n, c = 0, 0
@@ -144,7 +156,8 @@ def _cascade_kernel(
             parts[0] = within((rank[i] - 0.9) / 0.1)
             parts[1] = within((close[i] - open_[i]) / (2.0 * atr[i]))
             parts[2] = np.nan
-            parts[3] = within(kept[above, 2] / FULL) if above >= 0 and kept[above, 0] - entry <= 5.0 * atr[i] else np.nan
+            near = above >= 0 and interest[i] > 0.0 and kept[above, 0] - entry <= 5.0 * atr[i]
+            parts[3] = within(kept[above, 2] / FULL) if near else np.nan
             target = entry + multiple * (entry - stop)
             n = put(n, ints, floats, i - first, 1, 1, at + frame, at + ride * frame, entry, stop, target, middle, parts)
         if i == 0 or age[i] < 2 or not close[i] > high[i - 1]:

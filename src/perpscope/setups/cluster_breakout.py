@@ -35,7 +35,8 @@ class ClusterBreakout(Setup):
     order one tick above the high. Invalidation - a close more than 1 ATR below the high. Stop - `stop_atr` ATR below the entry.
     Target - the cluster's lower edge less 0.05 ATR; none is proposed when it pays less than `least_reward` times the risk.
     Expiry - not entered after `wait_bars`, left `hold_bars` after the proposal.
-    Disputed: the pull of clusters, as in cluster_sweep. UNPROVEN. Degrades: `bias` and `delta` are optional.
+    Disputed: the pull of clusters, as in cluster_sweep. UNPROVEN. A map whose open interest is stale is not
+    read. Degrades: `bias` and `delta` are optional.
     Units: prices in quote currency, parts -1..1. `ref_ts` = open of the deciding bar, `known_ts` its close.
     Source: own; BACKTEST 10.
 
@@ -62,12 +63,16 @@ class ClusterBreakout(Setup):
             at_least("cluster_breakout.hold_bars", self.hold_bars, self.wait_bars)
 
     evidence = _EVIDENCE
-    series = (Series("frames", "bias", "score", "1h"), Series("flow", "delta", "delta_fraction"))
+    series = (
+        Series("frames", "bias", "score", "1h"),
+        Series("flow", "delta", "delta_fraction"),
+        Series("interest", "open_interest_delta", "open_interest"),
+    )
     happenings = ("liquidation_clusters",)
     spec = setup_spec(
         "cluster_breakout",
         "Break-out into a cluster",
-        ("bars", "liquidation_clusters", "bias?", "delta?"),
+        ("bars", "liquidation_clusters", "open_interest_delta", "bias?", "delta?"),
         _EVIDENCE,
         "own; BACKTEST 10",
     )
@@ -86,8 +91,8 @@ class ClusterBreakout(Setup):
         rows, values = cluster_rows(tape)
         n = _breakout_kernel(
             t.first, t.frame_ns, t.tick, t.known_ts, t.high, t.close, t.atr, t.age, t.series["frames"], t.series["flow"],
-            rows, values, min(p.span, self.depth), p.near_atr, p.far_atr, p.least_fraction, p.stop_atr, p.least_reward,
-            p.wait_bars, p.hold_bars, state["clusters"]["ints"], state["clusters"]["floats"], ints, floats,
+            t.series["interest"], rows, values, min(p.span, self.depth), p.near_atr, p.far_atr, p.least_fraction, p.stop_atr,
+            p.least_reward, p.wait_bars, p.hold_bars, state["clusters"]["ints"], state["clusters"]["floats"], ints, floats,
         )  # fmt: skip
         return Drafts(ints[:, :n], floats[:, :n])
 
@@ -95,7 +100,7 @@ class ClusterBreakout(Setup):
 @njit
 def _breakout_kernel(
     first: int, frame: int, tick: float, known: Array, high: Array, close: Array, atr: Array, age: Array,
-    frames: Array, flow: Array, rows: Array, values: Array, span: int, near: float, far: float, least: float,
+    frames: Array, flow: Array, interest: Array, rows: Array, values: Array, span: int, near: float, far: float, least: float,
     stop_atr: float, reward: float, wait: int, hold: int, alive: Array, kept: Array, ints: Array, floats: Array,
 ) -> int:  # fmt: skip
     n, c = 0, 0
@@ -104,7 +109,7 @@ def _breakout_kernel(
         while c < rows.shape[1] and rows[0, c] <= i:
             take_cluster(c, rows, values, alive, kept)
             c += 1
-        if age[i] < span or not atr[i] > 0.0:
+        if age[i] < span or not (atr[i] > 0.0 and interest[i] > 0.0):
             continue
         edge = highest(high, i, span)
         above = nearest_above(edge, alive, kept)

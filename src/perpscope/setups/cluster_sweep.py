@@ -35,8 +35,8 @@ class ClusterSweep(Setup):
     market at that close. Invalidation - a close below the lowest low since the touch. Stop - that low less `buffer_atr` ATR.
     Target - the lower edge of the nearest cluster of shorts less 0.05 ATR when it pays `least_reward` times the risk, else
     `multiple` times the risk. Expiry - not entered after the next bar, left after `hold_bars`.
-    Disputed: that clusters attract or turn price is vendor lore; no rigorous test was found (EVIDENCE 11). UNPROVEN.
-    Degrades: `liquidation_volume` and `delta` are optional and leave their parts NaN.
+    Disputed: that clusters attract or turn price is vendor lore; no rigorous test was found (EVIDENCE 11). UNPROVEN. A map
+    whose open interest is stale is not read. Degrades: `liquidation_volume` and `delta` are optional: their parts stay NaN.
     Units: prices in quote currency, parts -1..1. `ref_ts` = open of the deciding bar, `known_ts` its close.
     Source: own; BACKTEST 10 for stops and targets at clusters, LIQUIDATION 5.
 
@@ -65,12 +65,13 @@ class ClusterSweep(Setup):
         Series("short_forced", "liquidation_volume", "short_quantity"),
         Series("forced_rank", "liquidation_volume", "percentile"),
         Series("flow", "delta", "delta_fraction"),
+        Series("interest", "open_interest_delta", "open_interest"),
     )
     happenings = ("liquidation_clusters",)
     spec = setup_spec(
         "cluster_sweep",
         "Cluster sweep and reversal",
-        ("bars", "liquidation_clusters", "liquidation_volume?", "delta?"),
+        ("bars", "liquidation_clusters", "open_interest_delta", "liquidation_volume?", "delta?"),
         _EVIDENCE,
         "own; BACKTEST 10",
     )
@@ -90,7 +91,7 @@ class ClusterSweep(Setup):
         n = _sweep_kernel(
             t.first, t.frame_ns, t.known_ts, t.high, t.low, t.close, t.atr, t.age, t.series["long_forced"],
             t.series["short_forced"], t.series["forced_rank"], t.series["flow"], rows, values,
-            p.least_fraction, p.within_bars, p.buffer_atr, p.least_reward, p.multiple, p.hold_bars,
+            t.series["interest"], p.least_fraction, p.within_bars, p.buffer_atr, p.least_reward, p.multiple, p.hold_bars,
             state["clusters"]["ints"], state["clusters"]["floats"], state["watch"], ints, floats,
         )  # fmt: skip
         return Drafts(ints[:, :n], floats[:, :n])
@@ -100,7 +101,7 @@ class ClusterSweep(Setup):
 def _sweep_kernel(
     first: int, frame: int, known: Array, high: Array, low: Array, close: Array, atr: Array, age: Array,
     long_forced: Array, short_forced: Array, rank: Array, flow: Array, rows: Array, values: Array,
-    least: float, within_bars: int, buffer: float, reward: float, multiple: float, hold: int,
+    interest: Array, least: float, within_bars: int, buffer: float, reward: float, multiple: float, hold: int,
     alive: Array, kept: Array, watch: Array, ints: Array, floats: Array,
 ) -> int:  # fmt: skip
     """watch: [bars since the touch (-1: nothing is watched), upper edge, lowest low since, fraction]."""
@@ -122,7 +123,7 @@ def _sweep_kernel(
             c += 1
         if watch[0] > within_bars:
             watch[0] = -1.0
-        if watch[0] >= 0.0 and close[i] > watch[1] and watch[2] < watch[1] and atr[i] > 0.0:
+        if watch[0] >= 0.0 and close[i] > watch[1] and watch[2] < watch[1] and atr[i] > 0.0 and interest[i] > 0.0:
             entry = close[i]
             stop = watch[2] - buffer * atr[i]
             above = nearest_above(entry, alive, kept)
