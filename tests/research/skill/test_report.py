@@ -22,7 +22,7 @@ PROTOCOL = Path(__file__).resolve().parents[3] / "src" / "perpscope" / "research
 
 @pytest.fixture(scope="module")
 def written(recorded, tmp_path_factory):
-    result = measure_lake(recorded, "binance", "BTCUSDT", created_ts=7, start=None, end=None, draws=50)
+    result = measure_lake(recorded, "binance", "BTCUSDT", created_ts=7, start=None, end=None, draws=25)
     folder = tmp_path_factory.mktemp("skill")
     write_skill(result, folder)
     return result, folder
@@ -83,7 +83,7 @@ def test_the_figures_of_the_pilot_are_met_on_the_same_window(written):
 
 
 def test_a_look_with_fewer_draws_does_not_pass_for_the_protocol(written):
-    assert written[0].report.protocol == "liquidation-skill/2, a look with 50 draws"
+    assert written[0].report.protocol == "liquidation-skill/2, a look with 25 draws"
 
 
 def test_the_json_is_the_report(written):
@@ -148,7 +148,7 @@ def test_a_venue_without_liquidations_is_judged_on_price_alone(recorded, shared_
     for path in (bars / "binance_mark" / "1h", bars / "binance_perp" / "1h", bars / "binance_oi" / "5m"):
         import_files(lake, "bars-parquet", [path / "BTCUSDT.parquet"], venue="binance", symbol="BTCUSDT")
         lake.refresh()
-    result = measure_lake(lake, "binance", "BTCUSDT", created_ts=0, draws=50)
+    result = measure_lake(lake, "binance", "BTCUSDT", created_ts=0, draws=25)
     report = result.report
     assert report.rows == 0
     assert any("No liquidations of binance BTCUSDT are reported" in note for note in report.notes)

@@ -81,7 +81,7 @@ def heat(axis: Any, sample: Sample, by_distance: Profile, reported: bool) -> Non
     title = (
         f"Expected forced closes within {100 * REACH:g}% of price (bright: many; square root), price, what was reported, UTC"
     )
-    dress(axis, title, y="price")
+    dress(axis, title, y=f"price, {sample.study.instrument.quote}" if sample.study.instrument.quote else "price")
     days = (sample.ref[at[0]] / 86.4e12, sample.study.bars["known_ts"][at[-1]] / 86.4e12)
     axis.imshow(
         np.sqrt(np.clip(picture / top, 0.0, 1.0)), origin="lower", aspect="auto", cmap=palette.HEAT, interpolation="nearest",
@@ -213,8 +213,8 @@ def mix(axis: Any, table: Table | None) -> None:
     axis.set_yticks(decades, [f"{100 * value:g}%" for value in decades])
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.set_xticks(range(len(table.rows)), [row.label for row in table.rows], rotation=60, fontsize=9)
-    axis.annotate("yellow: learned; grey: the prior stands; dash: prior", (0.02, 0.03), xycoords="axes fraction", fontsize=9,
-                  color=palette.MUTED)  # fmt: skip
+    axis.annotate("yellow: learned; grey: the prior stands; dash: prior", (0.98, 0.95), xycoords="axes fraction", fontsize=9,
+                  color=palette.MUTED, ha="right")  # fmt: skip
 
 
 def strata(axis: Any, table: Table, names: Sequence[str]) -> None:

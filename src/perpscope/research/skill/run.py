@@ -77,7 +77,8 @@ def measure_skill(
     """
     p = protocol()
     if draws is not None and draws != p.replications:
-        p = msgspec.structs.replace(p, name=f"{p.name}, a look with {draws} draws", replications=draws)
+        bands = msgspec.structs.replace(p.bands, draws=min(draws, p.bands.draws))
+        p = msgspec.structs.replace(p, name=f"{p.name}, a look with {draws} draws", replications=draws, bands=bands)
     sample = Sample(study, p)
     blocks = DayBlocks(np.random.default_rng(p.seed), p.replications, p.level)
     told = _Steps(progress)
