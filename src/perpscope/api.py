@@ -83,17 +83,21 @@ def make_report(
     timeframe: str = "1h",
     lookback: str = "14d",
     progress: Progress | None = None,
+    mix: str | Path | None = None,
 ) -> Report:
     """Everything that was knowable about one instrument at one moment.
 
     Args:
         at: an ISO time or ns; the end of the data where None.
         lookback: the length of the picture, such as "14d"; older history is read for warm-up only.
+        mix: a calibration to read the liquidation map with (`perpscope liquidations calibrate`); the shipped prior where None.
 
     Raises:
         UserError: for an unknown symbol or time frame, or a moment outside the data.
     """
     from perpscope.report import build_report, history_start
+    from perpscope.report.mix import SHIPPED, calibrated_mix
+    from perpscope.research.calibration.artefact import read_artefact
 
     opened = open_lake(lake) if isinstance(lake, (str, Path)) else lake
     frame, length = Timeframe.parse(timeframe).name, parse_span(lookback)
@@ -106,7 +110,8 @@ def make_report(
             f"The data of {venue} {symbol} ends {format_ts(last)}, before {format_ts(moment)}. Choose an earlier time."
         )
     source = opened.source(venue, symbol, start=history_start(moment, frame, length), end=moment)
-    return build_report(source, at=moment, frame=frame, lookback=length, progress=progress)
+    known = SHIPPED if mix is None else calibrated_mix(read_artefact(Path(mix)), source.instrument, moment)
+    return build_report(source, at=moment, frame=frame, lookback=length, progress=progress, mix=known)
 
 
 def make_mtf(

@@ -11,10 +11,11 @@ from perpscope import api
 from perpscope.core.errors import UserError
 from perpscope.core.time import format_ts
 from perpscope.core.units import PositionSide
+from perpscope.features.liquidation.map import newest_cells
 from perpscope.lake import Lake, store
 from perpscope.report import Report, write_report
 from perpscope.report.comparison import Comparison, compare, draw_comparison
-from perpscope.report.heat import ahead, current
+from perpscope.report.heat import ahead
 from perpscope.synthetic import Config, simulate
 
 Progress = Callable[[str, float, float], None]
@@ -61,7 +62,7 @@ def run_demo(out: Path, seed: int = 7, days: int = 21, progress: Progress | None
     heat = report.results.table("liquidation_heatmap")
     if heat is None:
         raise UserError(f"The demo has no heatmap: {report.results.why('liquidation_heatmap')}")
-    comparison = compare(ahead(current(heat, at), mark), market.truth.levels_at(at), mark)
+    comparison = compare(ahead(newest_cells(heat, at), mark), market.truth.levels_at(at), mark)
     picture = out / "true-levels.png"
     picture.write_bytes(draw_comparison(comparison, mark, at, SIMULATED))
     return Demo(report, comparison, [*written, picture])

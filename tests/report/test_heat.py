@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR
 from perpscope.features.liquidation.heatmap import HEATMAP
-from perpscope.report.heat import ahead, current, raster, scale_usd
+from perpscope.features.liquidation.map import newest_cells
+from perpscope.report.heat import ahead, raster, scale_usd
 
 HEIGHT = 1.001
 
@@ -80,13 +81,13 @@ def test_what_holds_now_is_the_newest_row_of_each_side_and_bin(
         if row["known_ts"] <= hour * HOUR:
             newest[row["side"], row["bin"]] = row["notional"]
     expected = {key: usd for key, usd in newest.items() if usd > 0}
-    assert {(r["side"], r["bin"]): r["notional"] for r in current(rows, hour * HOUR).rows()} == expected
+    assert {(r["side"], r["bin"]): r["notional"] for r in newest_cells(rows, hour * HOUR).rows()} == expected
 
 
 def test_a_full_statement_forgets_what_it_does_not_repeat() -> None:
     rows = rows_of([(1, 1, 3, 5.0, 1.0), (2, 1, 4, 7.0, 1.0)])
     rows = rows.with_columns(full=[False, True])
-    assert current(rows, 2 * HOUR)["bin"].tolist() == [4]
+    assert newest_cells(rows, 2 * HOUR)["bin"].tolist() == [4]
 
 
 def test_longs_ahead_lie_below_the_mark_and_shorts_above_it() -> None:

@@ -33,6 +33,8 @@ Estimated, and conditional: dollars that would be closed by force if the mark pr
 Coverage of open interest: longs 54%, shorts 57%; unplaced: longs 46%, shorts 43%.
 Leverage mix: prior, dated 2024-08-05, not learned on this instrument. Skill on this instrument: not
 measured.
+The mix is a prior, so nobody knows how wide the bands are; learn one with 'perpscope liquidations
+calibrate' and give it with --mix.
 Colour scale of the picture: sqrt, fixed from $0 to $30M per bin of 10 bps.
 62.5% of the dollars were opened within about a day; older ones are faded, because our tests found
 no support for them.

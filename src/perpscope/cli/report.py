@@ -19,6 +19,10 @@ def report(
     ] = None,
     timeframe: FrameName = "1h",
     lookback: Annotated[str, typer.Option(help="Length of the picture, such as 14d.")] = "14d",
+    mix: Annotated[
+        Path | None,
+        typer.Option("--mix", help="Calibration of this instrument (liquidations calibrate); default: the shipped prior."),
+    ] = None,
     out: OutDir = Path("out/report"),
     json: AsJson = False,
 ) -> None:
@@ -29,7 +33,9 @@ def report(
     from perpscope.report import print_report, write_report
 
     with progress_bar(quiet=json) as progress:
-        made = api.make_report(lake, symbol, venue=venue, at=at, timeframe=timeframe, lookback=lookback, progress=progress)
+        made = api.make_report(
+            lake, symbol, venue=venue, at=at, timeframe=timeframe, lookback=lookback, progress=progress, mix=mix
+        )
         written = write_report(made, out)
     if json:
         print((out / "report.json").read_text(encoding="utf-8"), end="")

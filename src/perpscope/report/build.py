@@ -13,6 +13,7 @@ from perpscope.core.time import DAY, Timeframe, TimeRange, format_ts
 from perpscope.report.document import Document
 from perpscope.report.folds import graph_of, run
 from perpscope.report.holes import holes_of
+from perpscope.report.mix import SHIPPED, MixInUse
 from perpscope.report.progress import Progress, silent
 from perpscope.report.results import Results, when
 from perpscope.report.sections import SECTIONS
@@ -52,7 +53,9 @@ def history_start(at: int, frame: str, lookback: int) -> int:
     return Timeframe(DAY, "1d").floor(at - lookback - before)
 
 
-def build_report(source: Source, at: int, frame: str, lookback: int, progress: Progress | None = None) -> Report:
+def build_report(
+    source: Source, at: int, frame: str, lookback: int, progress: Progress | None = None, mix: MixInUse = SHIPPED
+) -> Report:
     """Everything that was known at `at` about one instrument.
 
     Definition: rows with clock <= `at` are read from `history_start` on, and nothing else of the source enters;
@@ -60,7 +63,8 @@ def build_report(source: Source, at: int, frame: str, lookback: int, progress: P
     features and setups at the report's time frame, the lean of the frames at theirs. Nothing comes from a clock,
     a locale or a random number: the same rows give the same bytes. A source that reaches beyond `at` is cut there;
     what it tells of its origins is then left out, because it is about other rows.
-    Inputs: `at` and `lookback` in ns; `frame` such as "1h"; `progress` is told (stage, done, total).
+    Inputs: `at` and `lookback` in ns; `frame` such as "1h"; `progress` is told (stage, done, total); `mix` is
+    the leverage mix that the liquidation map is read with.
     Raises: UserError if the time frame is unknown, `at` lies outside the data, or the window holds fewer than two
     closed bars.
     """
@@ -75,7 +79,7 @@ def build_report(source: Source, at: int, frame: str, lookback: int, progress: P
             f"There is no data of {_name(instrument)} in the time before {format_ts(at)} that a report would read. "
             "Import some, or choose another --at."
         )
-    graph, refused = graph_of(instrument, taken.tables, length.name)
+    graph, refused = graph_of(instrument, taken.tables, length.name, mix.settings)
     rows = run(graph, taken.tables, taken.gaps, at, tell)
     window = TimeRange(length.floor(at - lookback), at)
     bars = _bars(instrument, {**taken.tables, **rows}.get(f"bars@{length.name}"), length, window)
@@ -90,6 +94,7 @@ def build_report(source: Source, at: int, frame: str, lookback: int, progress: P
         rows=rows,
         params={key: node.fold.params for key, node in graph.nodes.items()},
         refused=refused,
+        mix=mix,
         holes=holes_of(bars, taken.gaps, window, length),
     )
     titles = {key: node.fold.spec for key, node in sorted(graph.nodes.items())}

@@ -134,11 +134,16 @@ class Scale(Record, frozen=True):
 
 
 class Mix(Record, frozen=True):
-    """The leverage mix the estimate rests on, the date of what it was made from, and whether it was learned here."""
+    """The leverage mix the estimate rests on, the date of what it was made from, and whether it was learned here.
+
+    `level` is absolute where all liquidations were seen, else relative. `bands` says where p10 and p90 come from.
+    """
 
     name: str
     dated: datetime | None
     learned: bool
+    level: str = "relative"
+    bands: str = "not known"
 
 
 class Expected(Record, frozen=True):

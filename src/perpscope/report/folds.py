@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from perpscope.core.batch import Batch, cut
 from perpscope.core.errors import UserError
@@ -14,23 +15,26 @@ from perpscope.engine.graph import Graph
 from perpscope.engine.loop import collect
 from perpscope.report.progress import Progress, silent
 
-SETTINGS = {"liquidation_exposure": {"refresh_hours": 6}}
+SETTINGS: dict[str, dict[str, Any]] = {"liquidation_exposure": {"refresh_hours": 6}}
 """The map is stated anew as often as its cohorts grow older, so that what is older than a day is seen to be."""
 
 CHUNK_ROWS = 200_000
 """Rows of input between two reports of progress."""
 
 
-def graph_of(instrument: Instrument, tables: Mapping[str, Table], frame: str) -> tuple[Graph, dict[str, str]]:
+def graph_of(
+    instrument: Instrument, tables: Mapping[str, Table], frame: str, given: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Graph, dict[str, str]]:
     """A graph of every fold that can run, and the reason for each that cannot.
 
     Each fold is first tried alone, on two rows of every stream, so that one that refuses the frame or the instrument
-    does not spoil the rest.
+    does not spoil the rest. `given` are settings by fold name on top of the report's own.
 
     Raises:
         UserError: if bars of the frame cannot be made from what the data has.
     """
     offered = set(tables)
+    settings = {name: {**SETTINGS.get(name, {}), **(given or {}).get(name, {})} for name in {*SETTINGS, *(given or {})}}
     two = {name: table[:2] for name, table in tables.items()}
     taste = Batch(max(int(t.clock[-1]) for t in two.values()), {**two, "gap": GAP.empty()})
     empty = Graph(instrument, ["bars"], offered, frame)  # without bars of this frame there is nothing to say
@@ -41,11 +45,11 @@ def graph_of(instrument: Instrument, tables: Mapping[str, Table], frame: str) ->
             if missing:
                 refused[name] = f"The data has no {' and no '.join(missing)}."
             else:
-                Graph(instrument, [name], offered, frame, SETTINGS).step(taste)
+                Graph(instrument, [name], offered, frame, settings).step(taste)
                 able.append(name)
         except UserError as fault:
             refused[name] = str(fault)
-    return Graph(instrument, ["bars", *able], offered, frame, SETTINGS), refused
+    return Graph(instrument, ["bars", *able], offered, frame, settings), refused
 
 
 def run(graph: Graph, tables: Mapping[str, Table], gaps: Table, at: int, progress: Progress = silent) -> dict[str, Table]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from perpscope.core.table import Table
 from perpscope.core.units import PositionSide
+from perpscope.features.liquidation.map import newest_cells
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,20 +46,6 @@ def scale_usd(open_interest_usd: float) -> float:
     return float(10 ** (half_steps // 2) * (3 if half_steps % 2 else 1))
 
 
-def current(rows: Table, at: int) -> Table:
-    """The rows that still hold at `at`: the newest of every side and bin since the last full statement."""
-    known = rows[rows.clock <= at]
-    full = np.flatnonzero(known["full"])
-    if not len(known):
-        return known
-    if len(full):
-        known = known[known.clock >= known.clock[full[-1]]]
-    key = known["bin"] * 4 + known["side"]
-    _, last = np.unique(key[::-1], return_index=True)
-    newest = known[np.sort(len(known) - 1 - last)]
-    return newest[newest["notional"] > 0.0]
-
-
 def ahead(held: Table, mark: float) -> Table:
     """Longs below the mark and shorts above it; what lies behind it is about to be swept or was missed."""
     centre = np.sqrt(held["price_low"] * held["price_high"])
@@ -72,7 +59,7 @@ def raster(rows: Table, edges_ts: npt.NDArray[np.int64], pool: int, low: float, 
     drawn as one, each cell with its largest value. None where no row holds in the window.
     """
     start = int(edges_ts[0])
-    before = current(rows, start)
+    before = newest_cells(rows, start)
     window = rows[(rows.clock > start) & (rows.clock < edges_ts[-1])]
     used = Table.concat([before, window])
     used = used[(used["price_high"] > low) & (used["price_low"] < high)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from perpscope.report.document import Cluster, Document, Leverage
-from perpscope.report.grids import Sheet, grid_of, missing
+from perpscope.report.document import Cluster, Document, Leverage, Mix
+from perpscope.report.grids import Grid, Sheet, grid_of, missing
 from perpscope.report.panes.canvas import money, price_text
 from perpscope.report.words import UNKNOWN, lasting, percent, signed, signed_percent
 
@@ -22,12 +22,8 @@ def leverage_sheet(document: Document) -> Sheet:
             [(r.within, money(r.longs_usd), money(r.shorts_usd)) for r in leverage.reach],
             "longs below|shorts above",
         ),
-        grid_of(
-            "Clusters above (shorts)", _CLUSTER, [_cluster(c, tick) for c in leverage.above], "USD|price|from|to|distance|sigma"
-        ),
-        grid_of(
-            "Clusters below (longs)", _CLUSTER, [_cluster(c, tick) for c in leverage.below], "USD|price|from|to|distance|sigma"
-        ),
+        _clusters("Clusters above (shorts)", leverage.above, tick),
+        _clusters("Clusters below (longs)", leverage.below, tick),
     ]
     grids.append(
         grid_of(
@@ -70,7 +66,8 @@ DOUBTS = {
 }
 """The flags of the liquidation features in words."""
 
-_CLUSTER = "USD|price|from|to|distance|sigma|age|state|support|leverage"
+_CLUSTER = "price|from|to|distance|sigma|age|state|support|leverage"
+_BAND = "p10 .. p90"
 
 
 def leverage_notes(leverage: Leverage) -> list[str]:
@@ -83,6 +80,7 @@ def leverage_notes(leverage: Leverage) -> list[str]:
         f"unplaced: longs {percent(leverage.unplaced_longs)}, shorts {percent(leverage.unplaced_shorts)}.",
         f"Leverage mix: {mix.name}, {dated}, {'learned' if mix.learned else 'not learned'} on this instrument. "
         f"Skill on this instrument: {leverage.skill}.",
+        _bands(mix),
         f"Colour scale of the picture: {leverage.scale.mapping}, fixed from $0 to {money(leverage.scale.high_usd)} per bin of "
         f"{leverage.bin_bps or 0:.0f} bps.",
         f"{percent(leverage.supported_fraction)} of the dollars were opened within about a day; older ones are faded, because "
@@ -101,9 +99,26 @@ def leverage_notes(leverage: Leverage) -> list[str]:
     return notes
 
 
+def _bands(mix: Mix) -> str:
+    if mix.learned:
+        level = "that of a feed that hides some liquidations" if mix.level == "relative" else "absolute"
+        return f"p10 .. p90: {mix.bands}. The level is {level}. Earlier columns are replayed with this mix."
+    return (
+        "The mix is a prior, so nobody knows how wide the bands are; learn one with 'perpscope liquidations calibrate' and "
+        "give it with --mix."
+    )
+
+
+def _clusters(title: str, clusters: list[Cluster], tick: float) -> Grid:
+    """With a column of bands where any is known."""
+    banded = any(c.usd_p10 is not None for c in clusters)
+    head = f"USD|{_BAND}" if banded else "USD"
+    rows = [(money(c.usd), *((_band(c),) if banded else ()), *_cluster(c, tick)) for c in clusters]
+    return grid_of(title, f"{head}|{_CLUSTER}", rows, f"{head}|price|from|to|distance|sigma")
+
+
 def _cluster(c: Cluster, tick: float) -> tuple[str, ...]:
     return (
-        money(c.usd),
         price_text(c.peak, tick),
         price_text(c.low, tick),
         price_text(c.high, tick),
@@ -114,6 +129,10 @@ def _cluster(c: Cluster, tick: float) -> tuple[str, ...]:
         "supported" if c.supported else "unsupported",
         ", ".join(f"{t.leverage} {percent(t.share, 2)}" for t in c.tiers) or UNKNOWN,
     )
+
+
+def _band(c: Cluster) -> str:
+    return UNKNOWN if c.usd_p10 is None or c.usd_p90 is None else f"{money(c.usd_p10)} .. {money(c.usd_p90)}"
 
 
 def _compared(expected: float, reported: float) -> tuple[str, str, str]:

@@ -15,10 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from perpscope.core.time import DAY, Timeframe
+from perpscope.features.liquidation.map import newest_cells
 from perpscope.report import palette
 from perpscope.report.build import Report
 from perpscope.report.document import Document
-from perpscope.report.heat import ahead, current, raster
+from perpscope.report.heat import ahead, raster
 from perpscope.report.panes.candles import candle_frame, draw_candles
 from perpscope.report.panes.canvas import TimeAxis, dress, headroom
 from perpscope.report.panes.clusters import draw_names, draw_paths
@@ -138,7 +139,7 @@ def _price(figure: Figure, report: Report, time: TimeAxis, frame: Timeframe) -> 
         if grid is not None:
             draw_heat(axis, time, grid, leverage.scale.high_usd)
         draw_legend(box(figure, *LEGEND), leverage.scale.high_usd)
-        held = ahead(current(heat, results.at), leverage.mark)
+        held = ahead(newest_cells(heat, results.at), leverage.mark)
     draw_map(side, held, price.mark or price.last)
     clusters = results.table("liquidation_clusters")
     if leverage is not None and clusters is not None:

@@ -13,6 +13,7 @@ from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, HOUR, MINUTE, NULL_TS, SECOND, WEEK, Timeframe, TimeRange, to_datetime
 from perpscope.report.document import Hole
+from perpscope.report.mix import SHIPPED, MixInUse
 
 _EPOCH = to_datetime(0)
 
@@ -37,6 +38,7 @@ class Results:
     params: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     holes: tuple[Hole, ...] = ()
+    mix: MixInUse = SHIPPED
 
     def table(self, name: str, frame: str | None = None) -> Table | None:
         """All rows of a fold (at the report's time frame unless another is named); None if it did not run."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,8 @@ from perpscope.features.liquidation.mix import LEVERAGES, TIERS
 Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.1, 0.5, 0.9)
+
+_NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 21) for i in range(21)])
 
 
 def units_of(rows: Table) -> Floats:
@@ -50,6 +54,53 @@ def bands(units: Floats, draws: npt.ArrayLike, quantiles: tuple[float, ...] = QU
     if weights.ndim != 2 or weights.shape[1] != TIERS or not len(weights) or not (weights >= 0.0).all():
         raise UserError(f"Bands need draws of shape (draws, {TIERS}) without negative weights; got {weights.shape}.")
     return np.quantile(units @ weights.T, quantiles, axis=1).T
+
+
+def forced_bands(
+    units: Floats, draws: npt.ArrayLike, event_quantity: float, dispersion: float, quantiles: tuple[float, ...] = QUANTILES
+) -> Floats:
+    """Quantiles of what is really closed by force where the units lie: doubt about the mix, and the scatter around it.
+
+    Definition: each draw w gives a mean m = sum_k w_k units_k; around it the amount scatters with the variance
+    u0 m + a m^2, where u0 is the size of a typical event (a few positions are lumpier than many) and a the dispersion of
+    reports around the fit that was calibrated. The scatter is drawn as a gamma variable (its quantiles by Wilson and
+    Hilferty), the same number of points for each draw of the mix; the band is the quantiles over all of them. Disputed
+    point: a comes from what price swept, and stands here for what it has not reached yet.
+
+    Args:
+        units: (rows, tiers), from `units_of`.
+        draws: (draws, tiers), or (draws, rows, tiers) where rows have their own (sides): weights, not negative.
+        event_quantity: u0, sum(q^2) / sum(q) of single liquidations, in the unit of `units`.
+        dispersion: a; 0 for independent events.
+        quantiles: in [0, 1].
+
+    Returns:
+        (rows, quantiles).
+
+    Raises:
+        UserError: if the shapes do not fit, or a weight, u0 or a is negative.
+
+    Source: own; gamma quantiles: Wilson and Hilferty 1931.
+
+    Example:
+        >>> draws = np.zeros((1, TIERS))
+        >>> draws[:, 5] = 0.1
+        >>> forced_bands(np.full((1, TIERS), 1000.0), draws, 1.0, 0.0).round(0).tolist()
+        [[88.0, 100.0, 112.0]]
+    """
+    weights = np.asarray(draws, np.float64)
+    weights = weights[:, None, :] if weights.ndim == 2 else weights
+    fits = weights.ndim == 3 and weights.shape[1] in (1, len(units)) and weights.shape[2] == TIERS and len(weights)
+    if not fits or not (weights >= 0.0).all() or not (event_quantity >= 0.0 and dispersion >= 0.0):
+        raise UserError(
+            f"Bands need draws of shape (draws, {TIERS}), an event quantity and a dispersion, none of them negative; got draws "
+            f"of shape {np.shape(draws)}, {event_quantity} and {dispersion}."
+        )
+    mean = np.einsum("dk,rdk->dr", units, np.broadcast_to(weights, (len(weights), len(units), TIERS)))
+    spread = event_quantity / np.maximum(mean, 1e-300) + dispersion  # variance over squared mean
+    ninth = np.minimum(spread / 9.0, 1e6)[:, :, None]
+    amounts = mean[:, :, None] * np.maximum(1.0 - ninth + _NORMAL * np.sqrt(ninth), 0.0) ** 3
+    return np.quantile(amounts.reshape(len(units), -1), quantiles, axis=1).T
 
 
 def by_tier(units: Floats, mix: npt.ArrayLike) -> dict[float, Floats]:

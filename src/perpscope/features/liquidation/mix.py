@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perpscope.core.errors import UserError
+from perpscope.core.time import parse_ts
 
 LEVERAGES = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 25.0, 40.0, 50.0, 75.0, 100.0)
 """The liquidatable leverage tiers; opens above 100x count as 100x. The mix has one entry more, first: never."""
@@ -20,6 +21,10 @@ TIERS = len(LEVERAGES)
 
 PRIOR = (0.420, 0.145, 0.09, 0.08, 0.11, 0.084, 0.034, 0.012, 0.009, 0.006, 0.004, 0.003, 0.0015, 0.0015)
 """Share of opens that is never liquidated (hedged, or at most 1.5x), then the share at each of `LEVERAGES`."""
+
+PRIOR_NAME = "prior from observed Hyperliquid wallets"
+PRIOR_TS = parse_ts("2026-02-12")
+"""The day of the last snapshot that the prior was made from."""
 
 
 def checked_mix(mix: tuple[float, ...]) -> npt.NDArray[np.float64]:

@@ -20,7 +20,8 @@ _LABEL_GAP = 17.0
 def draw_paths(axis: Any, time: TimeAxis, rows: Table, low: float, high: float) -> None:
     """A step line per cluster that is alive or was swept; it ends with a cross where the mark swept it.
 
-    Clusters that dissolved are left out: nothing happened to price there.
+    Clusters that dissolved are left out: nothing happened to price there. Those mostly opened more than about a day ago are
+    faded: for that age no skill was measured.
     """
     for life in lives(rows, CLUSTER_ENDINGS, time.window.start):
         swept = life.last["event"] == "swept"
@@ -29,9 +30,16 @@ def draw_paths(axis: Any, time: TimeAxis, rows: Table, low: float, high: float) 
         x, y = _path(rows[rows["id"] == life.id], life, time)
         if y.max() < low or y.min() > high:
             continue
-        axis.step(x, y, where="post", color=palette.TEXT, linewidth=1.0, alpha=0.75, linestyle=(0, (6, 2)), zorder=8)
+        alpha = 0.75 if _supported(life) else 0.3
+        axis.step(x, y, where="post", color=palette.TEXT, linewidth=1.0, alpha=alpha, linestyle=(0, (6, 2)), zorder=8)
         if swept:
             axis.plot(x[-1], y[-1], marker="x", color=palette.TEXT, markersize=6, markeredgewidth=1.4, zorder=13)
+
+
+def _supported(life: Life) -> bool:
+    """Whether at least half of it was opened within about a day; one that was swept is empty and keeps its line."""
+    parts = [life.last[name] for name in ("young_fraction", "day_fraction")]
+    return not life.live or sum(part for part in parts if part is not None) >= 0.5
 
 
 def _path(rows: Table, life: Life, time: TimeAxis) -> tuple[Any, Any]:
@@ -66,4 +74,5 @@ def _name(cluster: Cluster, low: float, high: float) -> str:
     arrow = "\u2193 " if cluster.peak < low else "\u2191 " if cluster.peak > high else ""
     leverage = f", {cluster.tiers[0].leverage}" if cluster.tiers else ""
     young = "" if cluster.young_fraction is None else f", {100 * cluster.young_fraction:.0f}% new"
+    young = young if cluster.supported else ", old"
     return f"{arrow}{money(cluster.usd)}{leverage}{young}"

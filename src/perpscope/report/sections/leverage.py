@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from perpscope.core.table import Table
-from perpscope.core.time import SECOND, parse_ts
+from perpscope.core.time import SECOND
 from perpscope.core.units import PositionSide
 from perpscope.features.liquidation.exposure import UNIT_COLUMNS
 from perpscope.features.liquidation.flags import Flag, flag_names
+from perpscope.features.liquidation.map import newest_cells
 from perpscope.features.liquidation.mix import LEVERAGES, PRIOR, checked_mix
 from perpscope.features.liquidation.worth import worth
 from perpscope.report.document import Cluster, Expected, Leverage, Mix, Price, Reach, Scale, Sweeps, TierShare
 from perpscope.report.episodes import Life, lives
-from perpscope.report.heat import ahead, current, scale_usd
+from perpscope.report.heat import ahead, scale_usd
 from perpscope.report.results import Results, exact, inside, last_row, number, when
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +31,7 @@ BAND = 0.20
 
 _SIGMAS = (1.0, 2.0)
 NOT_MEASURED = "not measured"
-_PRIOR_DATED = parse_ts("2026-02-12")  # the last snapshot it was made from: `features/liquidation/mix.py`
+BANDS = "bootstrap of the mix over days, and the scatter of reports around it"
 
 
 def read_leverage(results: Results, price: Price) -> Leverage | str:
@@ -39,7 +40,7 @@ def read_leverage(results: Results, price: Price) -> Leverage | str:
     if rows is None or ledger is None:
         return results.why("liquidation_heatmap", "it begins with the first open interest")
     mark = price.mark if price.mark is not None else price.last
-    everything = ahead(current(rows, results.at), mark)
+    everything = ahead(newest_cells(rows, results.at), mark)
     held = _within(everything, mark, BAND)
     outlook = last_row(results.table("liquidation_outlook")) or {}
     interest = float(ledger["open_interest"])
@@ -120,9 +121,11 @@ def _expected(outlook: dict[str, Any]) -> list[Expected]:
 def _mix(results: Results) -> Mix:
     """Which shares of leverage the map was read with."""
     params = results.params.get(f"liquidation_exposure@{results.frame.name}")
-    if params is not None and tuple(params.mix) == PRIOR:
-        return Mix(name="prior from observed Hyperliquid wallets", dated=when(_PRIOR_DATED), learned=False)
-    return Mix(name="given by hand", dated=None, learned=False)
+    mix = results.mix
+    if not mix.settings and params is not None and tuple(params.mix) != PRIOR:
+        return Mix(name="given by hand", dated=None, learned=False)
+    bands = "not known" if mix.bands is None else BANDS
+    return Mix(name=mix.name, dated=when(mix.dated_ts), learned=mix.learned, level=mix.level, bands=bands)
 
 
 def _sweeps(results: Results) -> Sweeps | None:
@@ -157,22 +160,29 @@ def _clusters(results: Results, held: Table, mark: float, sigma: float | None, s
     if rows is None:
         return []
     found = [
-        _cluster(life, held[held["side"] == side], _pi(results), results.at, mark, sigma)
+        _cluster(life, held[held["side"] == side], _pi(results), results, mark, sigma)
         for life in lives(rows[rows["side"] == side], CLUSTER_ENDINGS, results.at)
     ]
     return sorted(found, key=lambda c: (abs(c.distance_fraction), c.id))
 
 
-def _cluster(life: Life, held: Table, shares: Floats, at: int, mark: float, sigma: float | None) -> Cluster:
+def _cluster(life: Life, held: Table, shares: Floats, results: Results, mark: float, sigma: float | None) -> Cluster:
     row = life.last
     low, high = float(row["price_low"]), float(row["price_high"])
     near = 1.0 if low <= mark <= high else (high if high < mark else low) / mark
     middle = np.sqrt(held["price_low"] * held["price_high"])
     mine = held[(middle >= low) & (middle <= high)]
     young = _supported(mine)
-    weighed = np.array([row[name] or 0.0 for name in UNIT_COLUMNS]) * shares
+    units = np.array([row[name] or 0.0 for name in UNIT_COLUMNS])
+    weighed = units * shares
     total = float(weighed.sum())
     largest = [k for k in np.argsort(-weighed, kind="stable")[:_TIERS_SHOWN].tolist() if total > 0 and weighed[k] > 0]
+    usd, (p10, p90) = float(mine["notional"].sum()), (None, None)
+    if results.mix.bands is not None:
+        side, kind = PositionSide[row["side"].upper()], results.instrument.kind
+        weights = shares * _kappa(results, side)
+        ends = results.mix.bands.dollars(units, weights, usd, math.sqrt(low * high), side, kind)
+        p10, p90 = (number(float(end)) for end in ends)
     return Cluster(
         id=life.id,
         side=row["side"],
@@ -180,13 +190,13 @@ def _cluster(life: Life, held: Table, shares: Floats, at: int, mark: float, sigm
         low=exact(low),
         high=exact(high),
         peak=exact(row["price_peak"]),
-        usd=exact(float(mine["notional"].sum())),
-        usd_p10=None,
-        usd_p90=None,
+        usd=exact(usd),
+        usd_p10=p10,
+        usd_p90=p90,
         distance_fraction=exact(near - 1.0),
         distance_sigma=number(abs(math.log(near)) / sigma) if sigma else None,
         first_seen=when(row["first_ts"]),
-        age_s=(at - int(row["first_ts"])) // SECOND,
+        age_s=(results.at - int(row["first_ts"])) // SECOND,
         young_fraction=number(young),
         supported=young is not None and young >= 0.5,
         tiers=[TierShare(leverage=f"{LEVERAGES[k]:g}x", share=exact(weighed[k] / total)) for k in largest],
@@ -197,3 +207,9 @@ def _pi(results: Results) -> Floats:
     """The shares of leverage that the map was read with, at `LEVERAGES`."""
     params = results.params.get(f"liquidation_exposure@{results.frame.name}")
     return checked_mix(PRIOR if params is None else params.mix)
+
+
+def _kappa(results: Results, side: PositionSide) -> float:
+    """The share of what price reaches that the map expects to be closed by force."""
+    params = results.params.get(f"liquidation_exposure@{results.frame.name}")
+    return 1.0 if params is None else float(getattr(params, f"liquidated_fraction_{side.name.lower()}"))
