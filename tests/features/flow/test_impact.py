@@ -146,3 +146,20 @@ def test_large_trades_reach_the_quantile_of_the_orders_before_them() -> None:
             expected.append(k)
     assert (rows["ref_ts"] // MINUTE).tolist() == expected
     assert (rows["quantity"] >= rows["threshold"]).all()
+
+
+def test_a_gap_shorter_than_an_order_s_wait_restarts_the_window_at_the_same_order_however_it_is_cut() -> None:
+    size = [*range(1, 30), 50, 40, *range(1, 30), 45]
+    at = [k * MINUTE for k in range(len(size))]
+    at[30] = at[29] + 500_000  # half a millisecond later, while the order before it is not known yet
+    tape = make_trades(*((t, "BS"[k % 2], 10.0, float(q)) for k, (t, q) in enumerate(zip(at, size, strict=True))))
+    hole = Table.of(GAP, ref_ts=[at[29] + 1], known_ts=[at[29] + 9], end_ts=[at[29] + 9], kind=[1], cause=[1])
+    settings = {"large_trades": {"window": 40, "n_min": 20, "quantile": 0.95}}
+
+    def large(*watermarks: int) -> Table:
+        tables = {"trade": tape, "gap": hole}
+        return run("large_trades", tables, settings=settings, end=len(size) * MINUTE + HOUR, watermarks=watermarks)
+
+    assert large()["quantity"].max() == 50
+    assert 40 not in large()["quantity"]
+    assert large(at[29] + 100).same_as(large())

@@ -71,11 +71,19 @@ class LargeTrades(Feature):
 
     def start(self, instrument: Instrument) -> State:
         ring, top, counts = top_state(self.params.window, self.params.quantile)
-        return {"ring": ring, "top": top, "counts": counts, "season": season_state(self.params.season)}
+        return {
+            "ring": ring,
+            "top": top,
+            "counts": counts,
+            "gap_ends": np.empty(0, np.int64),
+            "season": season_state(self.params.season),
+        }
 
     def fold(self, state: State, batch: Batch) -> Table:
         orders, gaps, p = batch["orders"], batch["gap"], self.params
-        ends = np.sort(gaps["end_ts"][gaps["kind"] == GapKind.TRADE])
+        # an order is known a little after its last fill, so a gap waits for the first order that follows it
+        ends = np.sort(np.concatenate([state["gap_ends"], gaps["end_ts"][gaps["kind"] == GapKind.TRADE]]))
+        state["gap_ends"] = ends[ends > orders["ref_ts"][-1]] if len(orders) else ends
         price_of = orders["vwap"] if p.measure == "notional" else np.ones(len(orders))
         thresholds, rows = np.empty(len(orders)), np.empty(len(orders), np.int64)
         n = _large_kernel(
@@ -97,13 +105,11 @@ def _large_kernel(
     thresholds: Array, rows: Array,
 ) -> int:  # fmt: skip
     n, g = 0, 0
-    for i in range(ref.size + 1):
-        while g < gap_ends.size and (i == ref.size or gap_ends[g] <= ref[i]):
+    for i in range(ref.size):
+        while g < gap_ends.size and gap_ends[g] <= ref[i]:
             counts[0] = counts[1] = counts[2] = 0
             ring[:] = np.nan
             g += 1
-        if i == ref.size:
-            return n
         usual = season_factor(minutes[i], past, running, factor, marks)
         if counts[1] >= n_min:
             bound = top_quantile(top, counts)
@@ -112,4 +118,5 @@ def _large_kernel(
                 n += 1
         push_top(measure[i] / usual, quantile, ring, top, counts)
         season_add(minutes[i], measure[i], past, running, factor, marks)
+    return n
     return n
