@@ -137,7 +137,7 @@ TABLE: tuple[Adapter, ...] = (
           "price follows a large trade", _TAPE),
     _line("vpin", "VPIN", "tape", "vpin", onset(_column("vpin"), 0.5, sign=0), "4h",
           "volatility rises when VPIN is high", "IC -0.006 (C); expected REJECTED", directional=False),
-    _line("kyle_lambda", "Kyle's lambda", "tape", "kyle_lambda", onset(_column("z"), 2.0, sign=0), "4h",
+    _line("kyle_lambda", "Kyle's lambda", "tape", "kyle_lambda", onset(_column("t"), 2.0, sign=0), "4h",
           "volatility rises when a unit of flow moves price more", _TAPE, directional=False),
     # setups: proposals by the one schema of signals
     _line("setup_zone_retest", "Setup: zone retest", "setup_zone_retest", "zone_retest", signals(), "4h",
