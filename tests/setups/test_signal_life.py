@@ -10,6 +10,7 @@ from perpscope.core.table import Table
 from perpscope.engine.graph import Graph
 from perpscope.setups.cascade import Cascade
 from perpscope.setups.signal import SignalEvent as E
+from perpscope.setups.signal import living
 from setups.cases import ABSORPTION_LEVEL, CASCADE_RIDE, CLUSTER_BREAKOUT, CLUSTER_SWEEP, SQUEEZE, TREND_ENSEMBLE, ZONE_RETEST
 from setups.tapes import Bar, Case, bars_of, run
 
@@ -102,3 +103,13 @@ def test_without_liquidations_the_cascade_refuses_in_a_sentence() -> None:
 def test_a_missing_input_is_refused_by_the_graph_with_its_name(name: str, missing: str) -> None:
     with pytest.raises(UserError, match=f"'{missing}' is needed but the data has none"):
         Graph(Instrument("demo", "X"), [name], {"bars@1h"}, "1h")
+
+
+def test_what_stands_is_what_has_not_ended() -> None:
+    """Entry 99.65: triggered in the next bar it stands by that row; reached in the one after, nothing stands."""
+    into, on = (100.5, 101.0, 99.6, 100.5), (100.5, 102.5, 100.0, 102.0)
+    bars = bars_of([*ABSORPTION_LEVEL.bars, into])
+    standing = living(run(ABSORPTION_LEVEL.setup, bars, ABSORPTION_LEVEL.inputs(bars)))
+    assert standing["event"].tolist() == [E.TRIGGERED]
+    bars = bars_of([*ABSORPTION_LEVEL.bars, into, on])
+    assert len(living(run(ABSORPTION_LEVEL.setup, bars, ABSORPTION_LEVEL.inputs(bars)))) == 0

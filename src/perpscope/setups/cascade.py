@@ -97,7 +97,7 @@ class Cascade(Setup):
     happenings = ("liquidation_clusters",)
     spec = setup_spec(
         "cascade",
-        "Cascade: continuation and exhaustion",
+        "Cascade, running or spent",
         _INPUTS,
         _EVIDENCE,
         "own; STRUCTURE ST31",

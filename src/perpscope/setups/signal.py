@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from perpscope.core.table import Column, Schema, choice, price, row_schema, ts
+import numpy as np
+
+from perpscope.core.table import Column, Schema, Table, choice, price, row_schema, ts
 from perpscope.core.units import PositionSide
 from perpscope.market.structure import ExpiryCause
 
@@ -80,6 +82,30 @@ def signal_schema(name: str, evidence: tuple[Evidence, ...], variant: type[IntEn
         Column("score", "score", "sum of the known parts", mirror="negate"),
         Column("known", "count", "parts that are known"),
     )
+
+
+ENDS = (
+    SignalEvent.STOPPED,
+    SignalEvent.REACHED,
+    SignalEvent.INVALIDATED,
+    SignalEvent.MISSED,
+    SignalEvent.EXPIRED,
+)
+"""After one of these a proposal is no more."""
+
+
+def living(rows: Table) -> Table:
+    """The newest row of every proposal that has not ended, in known order: what stands at the end of the rows.
+
+    Example:
+        >>> schema = row_schema("s", Column("id", "id", "", "int64"), choice("event", SignalEvent, ""))
+        >>> told = dict(ref_ts=[0, 0, 0], known_ts=[1, 2, 3], id=[7, 8, 7], event=[1, 1, SignalEvent.STOPPED])
+        >>> living(Table.of(schema, **told))["id"].tolist()
+        [8]
+    """
+    _, last = np.unique(rows["id"][::-1], return_index=True)
+    newest = rows[np.sort(len(rows) - 1 - last)]
+    return newest[~np.isin(newest["event"], ENDS)]
 
 
 BAR, VARIANT, KIND, EXPIRE, EXIT = range(5)

@@ -69,7 +69,7 @@ class TrendPullback(Setup):
     )
     spec = setup_spec(
         "trend_pullback",
-        "Pullback in the trend of higher frames",
+        "Pullback in a higher trend",
         ("bars", "bias", "average_stack", "delta?"),
         _EVIDENCE,
         "STRUCTURE ST19",

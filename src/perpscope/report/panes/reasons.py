@@ -9,6 +9,8 @@ from perpscope.report.document import Document, Setup
 from perpscope.report.words import percent, plain, signed
 
 _ROW = 21.0
+_MOST = 3
+"""Proposals named in the picture."""
 
 
 def draw_reasons(axis: Any, document: Document, width: float, height: float) -> None:
@@ -18,7 +20,9 @@ def draw_reasons(axis: Any, document: Document, width: float, height: float) -> 
     axis.axis("off")
     y = 14.0
     for setup in document.setups:
-        y = _setup(axis, setup, width, y) + 20
+        if setup.name == "confluence":
+            y = _setup(axis, setup, width, y) + 20
+    y = _proposals(axis, [s for s in document.setups if s.name != "confluence"], y)
     y = _frames(axis, document, width, y) + 20
     _summary(axis, document, width, y, height)
 
@@ -47,6 +51,19 @@ def _setup(axis: Any, setup: Setup, width: float, y: float) -> float:
         axis.text(width, y, reason.verdict, fontsize=9, color=palette.WARNING, va="center", ha="right")
         y += _ROW
     return y
+
+
+def _proposals(axis: Any, setups: list[Setup], y: float) -> float:
+    """One line for each setup whose proposal stands; the rest of what it says is in the document."""
+    for setup in setups[:_MOST]:
+        axis.text(0, y, f"{setup.title}: {setup.side}, unproven", fontsize=9, color=palette.TEXT, va="center")
+        y += _ROW
+    if len(setups) > _MOST:
+        axis.text(
+            0, y, f"and {len(setups) - _MOST} more proposals in report.json", fontsize=9.5, color=palette.MUTED, va="center"
+        )
+        y += _ROW
+    return y + 20 if setups else y
 
 
 def _frames(axis: Any, document: Document, width: float, y: float) -> float:

@@ -8,17 +8,21 @@ from perpscope.mtf.align import STALE_BARS
 from perpscope.report.document import Reason, Setup
 from perpscope.report.results import Results, last_row, number, when
 from perpscope.setups.base import Factor, Verdict
+from perpscope.setups.base import Setup as Proposer
 from perpscope.setups.factors import FACTORS
+from perpscope.setups.signal import living
 
 _PART = "part_"
 
 
 def read_setups(results: Results) -> list[Setup]:
-    """The setups that ran, by name; a reason's verdict is what the evidence has found so far."""
+    """The confluence, and each setup with a proposal that stands; a reason's verdict is what evidence has found."""
     found = []
     for name, fold in discover("perpscope.setups").items():
-        row = last_row(results.table(name))
-        if row is not None and results.at - row["known_ts"] < STALE_BARS * results.frame.ns:
+        table = results.table(name)
+        proposes = issubclass(fold, Proposer)
+        row = last_row(living(table) if proposes and table is not None else table)
+        if row is not None and (proposes or results.at - row["known_ts"] < STALE_BARS * results.frame.ns):
             found.append(_setup(name, fold, row))
     return found
 
