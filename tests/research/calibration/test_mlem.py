@@ -214,3 +214,13 @@ def test_nothing_reported_or_nothing_swept_is_said_in_a_sentence():
         fit_mix(totals(np.zeros((3, 2, TIERS)), np.ones((3, 2))), PRIOR)
     with pytest.raises(UserError, match="A prior needs 14 shares"):
         fit_mix(totals(np.ones((3, 2, TIERS)), np.ones((3, 2))), [0.5, 0.5])
+
+
+def test_a_prior_of_opens_has_the_stock_that_it_came_from():
+    """Opens by tier, closing (L/10)^g times as fast as the average: the steady stock is opens / hazard, by hand."""
+    from perpscope.features.liquidation.mix import LEVERAGES
+    from perpscope.research.calibration.prior import prior_of_opens
+
+    for tilt in (0.0, 0.5, 1.0):
+        stock = np.array(prior_of_opens(tilt)) / (np.array([1.5, *LEVERAGES]) / 10.0) ** tilt
+        assert stock / stock.sum() == pytest.approx(np.array(PRIOR), rel=1e-12)

@@ -19,7 +19,7 @@ def prior_of_opens(hazard_tilt: float, stock: Sequence[float] = PRIOR) -> tuple[
     it; hence opens_k is proportional to stock_k (L_k / 10)^g, with 1.5 for L of "never". The shipped prior is a snapshot of
     wallets, a stock: at g = 0 it is taken as it is, at g > 0 the short-lived tiers are opened more often than they are seen.
     Disputed point: wallets on leaderboards are not the market; it is a prior. With it the level of the map in the crash of
-    2024-08-05, when tiers were reached that no data had taught, was 1.2 to 1.3 times the reports instead of 1.2 to 1.8.
+    2024-08-05, when tiers were reached that no data had taught, was 1.2 to 1.3 times the reports (g = 1) instead of 1.2 to 1.8.
 
     Args:
         hazard_tilt: g of the filter.
@@ -30,7 +30,7 @@ def prior_of_opens(hazard_tilt: float, stock: Sequence[float] = PRIOR) -> tuple[
         >>> prior_of_opens(0.0) == PRIOR
         True
         >>> [round(share, 3) for share in prior_of_opens(1.0)[-2:]]
-        [0.025, 0.033]
+        [0.028, 0.037]
     """
     if hazard_tilt == 0.0:
         return tuple(stock)
