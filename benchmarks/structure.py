@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from perpscope.engine.graph import Graph
 
 PEER = "smartmoneyconcepts==0.0.27"
 CORE = ("swings", "breaks", "fair_value_gaps")
+COMPARED = (*CORE, "order_blocks", "pools")
 STRUCTURE = (*CORE, "displacements", "inverse_fair_value_gaps", "order_blocks", "breaker_blocks", "pools", "sweeps",
              "dealing_range")  # fmt: skip
 SESSION = ("session_ranges", "levels", "opens", "opening_gaps", "opening_ranges", "power_of_three")
@@ -41,12 +43,14 @@ PEER_PROGRAM = """
 import json, sys, time
 import numpy as np, pandas as pd
 from smartmoneyconcepts import smc
-bars = pd.DataFrame(np.load(sys.argv[1]), columns=["open", "high", "low", "close"])
+bars = pd.DataFrame(np.load(sys.argv[1]), columns=["open", "high", "low", "close", "volume"])
 def run(bars):
     begin = time.process_time()
     gaps = smc.fvg(bars)
     swings = smc.swing_highs_lows(bars, swing_length=5)
     smc.bos_choch(bars, swings)
+    smc.ob(bars, swings)
+    smc.liquidity(bars, swings)
     return time.process_time() - begin, gaps
 run(bars.iloc[:1000].reset_index(drop=True))
 seconds, gaps = run(bars)
@@ -160,7 +164,7 @@ def peer_python(folder: Path) -> Path | None:
 
 
 def peer(count: int) -> None:
-    """Swings, breaks and gaps of both, and the same gap zones."""
+    """Swings, breaks, gaps, order blocks and pools of both, and the same gap zones."""
     bars = made_bars(count)
     unbounded = {"fair_value_gaps": {"filter": "middle_colour", "max_live": 20_000}}
     with tempfile.TemporaryDirectory() as where:
@@ -168,15 +172,15 @@ def peer(count: int) -> None:
         python = peer_python(folder / "environment")
         if python is None:
             return
-        np.save(folder / "bars.npy", np.column_stack([bars[n] for n in ("open", "high", "low", "close")]))
+        np.save(folder / "bars.npy", np.column_stack([bars[n] for n in ("open", "high", "low", "close", "volume")]))
         (folder / "peer.py").write_text(PEER_PROGRAM)
         done = subprocess.run(
             [python, folder / "peer.py", folder / "bars.npy", folder / "gaps.npy"], check=True, capture_output=True, text=True
         )
         theirs = json.loads(done.stdout.strip().splitlines()[-1])
         zones = np.load(folder / "gaps.npy")
-    run_graph(CORE, bars)
-    ours = min(sum(run_graph(CORE, bars)[0].values()) for _ in range(3))
+    run_graph(COMPARED, bars)
+    ours = min(sum(run_graph(COMPARED, bars)[0].values()) for _ in range(3))
     gaps = run_graph(("fair_value_gaps",), bars, unbounded)[1]["fair_value_gaps@1m"]
     opened = gaps[gaps["event"] == 1]
     at = (opened["ref_ts"] - bars["ref_ts"][0]) // MINUTE
@@ -185,7 +189,8 @@ def peer(count: int) -> None:
     if not np.array_equal(mine, zones):
         raise SystemExit(f"The gap zones differ: {len(mine)} here, {len(zones)} there.")
     ratio = theirs / ours
-    print(f"\n{PEER} on {count:,} bars: swings, breaks and gaps (ours includes their pools, sweeps and displacements)")
+    print(f"\n{PEER} on {count:,} bars: swings, breaks, gaps, order blocks, liquidity")
+    print("  (ours includes the sweeps and displacements that these need)")
     print(f"  {len(zones):,} gap zones, equal; {theirs:.2f} s against {ours:.4f} s: {ratio:.0f} times", end="")
     print(f"   limit 150: {'met' if ratio >= 150 else 'MISSED'}")
 
@@ -195,6 +200,7 @@ def main() -> None:
     parser.add_argument("--peer-bars", type=int, default=100_000)
     parser.add_argument("--no-peer", action="store_true")
     options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {', '.join(f'{x:.2f}' for x in os.getloadavg())}; one process")
     session_windows()
     throughput()
     latency()

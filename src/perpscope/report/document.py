@@ -350,6 +350,33 @@ class Structure(Record, frozen=True):
     levels: list[Level]
 
 
+class MappedLevel(Record, frozen=True):
+    """A level of the map: what it is, how far, since when, and which others coincide with it."""
+
+    rank: int
+    group: int
+    families: int
+    family: str
+    name: str
+    timeframe: str
+    low: float
+    high: float
+    distance_fraction: float
+    distance_sigma: float | None
+    first_seen: datetime | None
+    last_touched: datetime | None
+    coincides: list[str]
+    estimated: bool
+
+
+class LevelMap(Record, frozen=True):
+    """Every level a trader would mark, ranked: groups with more kinds of reason first, then nearer."""
+
+    tolerance_sigma: float
+    reach_sigma: float
+    levels: list[MappedLevel]
+
+
 class Average(Record, frozen=True):
     """The volume-weighted average price since the UTC day, week or month began; `whole` if nothing is missing since."""
 
@@ -425,6 +452,7 @@ class Document(Record, frozen=True):
     setups: list[Setup]
     readings: list[Reading]
     absent: dict[str, str]
+    level_map: LevelMap | None = None
 
 
 def to_json(document: Document) -> bytes:

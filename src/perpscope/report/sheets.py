@@ -20,6 +20,7 @@ def sheets(document: Document) -> list[Sheet]:
         _derivatives(document),
         _structure(document),
         _profile(document),
+        _level_map(document),
         _data(document),
     ]
 
@@ -107,6 +108,30 @@ def _sessions(document: Document) -> Sheet:
     if ranges:
         grids.append(grid_of("Ranges", "session|began|open|high|low|state", ranges, "open|high|low"))
     return Sheet("Sessions", (), tuple(grids))
+
+
+def _level_map(document: Document) -> Sheet:
+    found, tick = document.level_map, document.meta.tick_size
+    if found is None:
+        return missing(document, "Level map", "level_map")
+    rows = [
+        (
+            str(level.group),
+            f"{level.name} {level.timeframe}".strip() + (" (estimated)" if level.estimated else ""),
+            _price(level.low, tick) if level.low == level.high else f"{_price(level.low, tick)} - {_price(level.high, tick)}",
+            signed_percent(level.distance_fraction),
+            signed(level.distance_sigma),
+            at_text(level.first_seen),
+            at_text(level.last_touched),
+        )
+        for level in found.levels
+    ]
+    note = (
+        f"Levels of one group lie within {found.tolerance_sigma:g} daily sigma of each other; groups with more kinds of reason "
+        "stand first. Whether confluence is worth anything is unproven."
+    )
+    headings = "group|level|price|away|sigma|first seen|last touched"
+    return Sheet("Level map", (note,), (grid_of("", headings, rows, "group|price|away|sigma"),))
 
 
 def _derivatives(document: Document) -> Sheet:

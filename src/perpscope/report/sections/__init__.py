@@ -13,6 +13,7 @@ from perpscope.report.results import Results
 from perpscope.report.sections.derivatives import read_derivatives
 from perpscope.report.sections.flow import read_flow
 from perpscope.report.sections.frames import read_frames
+from perpscope.report.sections.level_map import read_level_map
 from perpscope.report.sections.leverage import read_leverage
 from perpscope.report.sections.profile import read_profile
 from perpscope.report.sections.sessions import read_sessions
@@ -26,4 +27,5 @@ SECTIONS: dict[str, Callable[[Results, Price], Any]] = {
     "derivatives": read_derivatives,
     "structure": read_structure,
     "profile": read_profile,
+    "level_map": read_level_map,
 }
