@@ -5,13 +5,14 @@ volatility and turnover of BTC. The other ways are programs of our own for the s
 plain Python, as most open projects do it, and whole matrices in numpy, decayed and swept bar by bar. Both do less than
 ours: no ages, no rows, no accounts; that they end with the same books is checked here.
 
-Goals: a year with all rows under 1 s at 10 bps (and within twice that at 5 bps) and linear in bars; a window of 1000 x 400
+Goals: a year with all rows under 1 s at 10 and at 5 bps and linear in bars; a window of 1000 x 400
 under 50 ms; a live bar through all liquidation features under 1 ms; at least 100 times the loop over dictionaries.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections import defaultdict
@@ -189,6 +190,7 @@ def main() -> int:
     short = flows[:LOOP_BARS]
     books(short, ten)
     met = []
+    print(f"{YEAR_BARS:,} bars; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; CPU time of this process")
 
     def say(what: str, figure: str, goal: bool | None = None) -> None:
         met.append(goal is not False)
@@ -196,7 +198,7 @@ def main() -> int:
 
     say("flows by identity, a year", f"{best(lambda: flows_of(tables)) * 1e3:.0f} ms")
     year = {}
-    for name, params, goal in (("10 bps", ten, 1.0), ("5 bps", five, 2.0)):
+    for name, params, goal in (("10 bps", ten, 1.0), ("5 bps", five, 1.0)):
         year[name] = best(lambda p=params: books(flows, p))
         rows = books(flows, params)
         say(
