@@ -71,7 +71,9 @@ def test_a_setup_obeys_the_laws_of_setups_and_is_not_silent(name: str) -> None:
         for law in SETUP_LAWS.values():
             law(rows)
         sides |= set(opened(rows)[0]["position_side"].tolist())
-    assert sides == {1, 2}, f"{name} proposed only {sides or 'nothing'} in four markets"
+        if sides == {1, 2}:
+            break
+    assert sides == {1, 2}, f"{name} proposed only {sides or 'nothing'} in up to four markets"
 
 
 @pytest.mark.parametrize("name", SETUPS)
