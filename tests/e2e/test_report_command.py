@@ -63,6 +63,7 @@ MISTAKES = [
     (["report", "BTCUSDT", "--at", "2017-01-01"], "2017-01-01"),
     (["report", "BTCUSDT", "--at", "2024-08-05T14:00"], "has no time zone"),
     (["report", "BTCUSDT", "--lookback", "two weeks"], "is not a length of time"),
+    (["report", "BTCUSDT", "--mix", "nowhere.json"], "There is no calibration 'nowhere.json'"),
     (["features", "run", "BTCUSDT", "swingz"], "Did you mean 'swings'?"),
     (["features", "run", "BTCUSDT", "swings", "--set", "swings.wide=3"], "no parameter of swings 'wide'"),
     (["check", "deltas"], "Did you mean 'delta'?"),
