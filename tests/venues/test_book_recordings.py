@@ -18,6 +18,7 @@ from perpscope.core.errors import DataError
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.features.book.book_state import BookCondition, BookState
+from perpscope.lake import Lake, import_files
 from perpscope.market.book import COUNT, IGNORED
 from perpscope.venues.binance import book as binance
 from perpscope.venues.binance_spot import book as spot
@@ -94,6 +95,20 @@ def test_a_lost_update_anywhere_is_a_gap_and_the_book_is_never_wrong(shared_data
     assert sync.state is SyncState.BUFFERING
     rows, _ = states(sync, book_table(told), 0.01)
     assert rows["condition"].tolist() == [int(BookCondition.LIVE)] * 499 + [int(BookCondition.EMPTY)]
+
+
+@pytest.mark.parametrize(("name", "venue"), [("usdm_eth", "binance"), ("spot_btc", "binance_spot")])
+def test_messages_and_the_imported_recording_give_the_same_rows(
+    name: str, venue: str, shared_data: Path, tmp_path: Path
+) -> None:
+    """Where the bridging update came before the snapshot; a spot snapshot that comes first has our clock's time when live."""
+    files, module, *_ = RECORDINGS[name]
+    path = shared_data / "wire" / f"{files[0]}.jsonl.gz"
+    rule = spot.SpotRule() if module is spot else binance.FuturesRule()
+    live = book_table(replay_binance([path], rule, module.parse_depth, module.parse_snapshot).told)
+    lake = Lake(tmp_path)
+    import_files(lake, "binance-recording", [path], venue=venue, symbol="X")
+    assert lake.read(venue, "X", "book_delta").same_as(live)
 
 
 # per symbol: contained updates (VENUES section 11)

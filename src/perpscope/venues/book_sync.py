@@ -123,7 +123,10 @@ class BookSync:
         if self.state is not SyncState.BUFFERING and last is not None and not self._continues(last, shot):
             self.gaps.append((last.exchange_ts + 1, max(shot.exchange_ts, last.exchange_ts + 1), GapCause.SEQUENCE))
         if waiting:
-            shot = shot._replace(exchange_ts=waiting[0].exchange_ts)
+            # one without a time of its own carries our receive time, and our clock may run behind the venue's
+            own = shot.exchange_ts != shot.receive_ts
+            bridge = waiting[0].exchange_ts
+            shot = shot._replace(exchange_ts=min(shot.exchange_ts, bridge) if own else bridge)
         self.state, self._last = SyncState.BRIDGING, shot
         self.counts["snapshots"] += 1
         return [self._emit(shot), *(out for m in waiting for out in self._update(m))]
