@@ -14,6 +14,7 @@ from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, Timeframe, TimeRange, format_ts
+from perpscope.engine.catalogue import all_folds, fold_class
 from perpscope.engine.graph import Graph
 from perpscope.market.composite import Composite, visible_profile
 from perpscope.market.prints import screen_prints
@@ -35,12 +36,13 @@ from perpscope.report.results import when
 from perpscope.report.source import Source, take
 from perpscope.report.words import plain
 
-TAPE_FOLDS = (
-    "bars", "delta", "footprint", "imbalances", "stacked_imbalance", "unfinished_auction", "trapped", "exhaustion",
-    "volume_profile", "anchored_vwap", "orders", "large_trades", "tape_sweeps", "flow_windows", "kyle_lambda", "absorption",
-    "vpin",
+FAMILIES = ("perpscope.features.flow.", "perpscope.features.profile.", "perpscope.features.book.")
+"""Every fold of these families runs when the data can feed it: a new one is a new file and nothing here."""
+
+_NAMED = (
+    "imbalances", "stacked_imbalance", "unfinished_auction", "large_trades", "tape_sweeps", "book_sweeps", "absorption",
+    "level_absorption", "exhaustion", "trapped", "icebergs", "walls",
 )  # fmt: skip
-BOOK_FOLDS = ("book_state", "liquidity_heatmap")
 LARGEST = 12
 PROFILE_BINS = 150
 COLUMNS = 1200
@@ -118,8 +120,7 @@ def build_flow(
     if "book_delta" in taken.tables:
         tables["book_delta"] = taken.tables["book_delta"]
     heat = {"column_ms": column_ms(window.end - window.start), "step_ticks": _book_step(screened.trades, instrument)}
-    wanted = [*TAPE_FOLDS, *(BOOK_FOLDS if "book_delta" in tables else ())]
-    graph = Graph(instrument, wanted, set(tables), length.name, {"liquidity_heatmap": heat})
+    graph = _graph(instrument, set(tables), length.name, {"liquidity_heatmap": heat})
     everything = run(graph, tables, taken.gaps, window.end, tell)
     rows = {key: _within(table, window) for key, table in everything.items()}
     bars = everything[f"bars@{length.name}"]
@@ -146,6 +147,14 @@ def build_flow(
     )
     document = _described(meta, trades, rows, profile, day, screened.sentences())
     return Flow(document, instrument, length, window, trades, rows, profile, holes)
+
+
+def _graph(instrument: Instrument, offered: set[str], frame: str, settings: dict[str, dict[str, Any]]) -> Graph:
+    """Every fold of the order flow that the streams can feed."""
+    empty = Graph(instrument, ["bars"], offered, frame)
+    names = [name for name, cls in all_folds().items() if cls.__module__.startswith(FAMILIES)]
+    able = [n for n in names if all(i.endswith("?") or empty.can_supply(i) for i in fold_class(n)(frame=frame).inputs)]
+    return Graph(instrument, ["bars", *able], offered, frame, settings)
 
 
 def _book_step(trades: Table, instrument: Instrument) -> int:
@@ -223,18 +232,6 @@ def _summarised(document: FlowDocument) -> FlowDocument:
     seen = [f"{n} {plain(k.partition('@')[0])}" for k, n in document.rows.items() if n and k.partition("@")[0] in _NAMED]
     lines.append("Rows: " + (", ".join(seen) or "no signal of the order flow") + ".")
     return msgspec.structs.replace(document, summary=lines)
-
-
-_NAMED = (
-    "imbalances",
-    "stacked_imbalance",
-    "unfinished_auction",
-    "large_trades",
-    "tape_sweeps",
-    "absorption",
-    "exhaustion",
-    "trapped",
-)
 
 
 def _tape(trades: Table, orders: Table) -> Tape:

@@ -33,6 +33,7 @@ BOOK = 104, 590
 FOOTPRINT = 606, 1200
 DELTA = 1216, 1346
 CVD = 1362, 1512
+MOST_LISTED = 30
 KEY = (
     "Times are UTC. Delta = aggressive buys - aggressive sells; CVD its running sum since the window began, with its extremes "
     "inside each bar.",
@@ -213,8 +214,13 @@ def _largest(figure: Figure, flow: Flow) -> None:
         line("* above the 99.5 % of orders before it", palette.MUTED, 9)
     y += 10
     line("Rows written", palette.TEXT, 11)
-    for key, count in flow.document.rows.items():
+    said = {key: count for key, count in flow.document.rows.items() if count}
+    for key, count in list(said.items())[:MOST_LISTED]:
         name = key.partition("@")[0].replace("_", " ")
-        line(f"{name:<22s}{count:>9,}", palette.MUTED if count else palette.OLD, 9.2, "DejaVu Sans Mono")
+        line(f"{name:<22s}{count:>9,}", palette.MUTED, 9.2, "DejaVu Sans Mono")
+    silent = len(flow.document.rows) - len(said)
+    if silent or len(said) > MOST_LISTED:
+        more = f"{len(said) - MOST_LISTED} more; " if len(said) > MOST_LISTED else ""
+        line(f"{more}{silent} folds had none", palette.OLD, 9.2, "DejaVu Sans Mono")
     if len(np.unique(flow.trades["aggressor_side"])) < 2:
         line("one side only traded", palette.WARNING, 10)
