@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -142,9 +142,8 @@ class Account:
             done = run_bars(given.memory, curve, *bars, funding.ts, funding.rate, funding.price, records, done)
             if done < 0:
                 raise UserError("A bar without prices cannot fill orders: drop bars whose low is absent or not above zero.")
-            parts.append(rows_of(m))
+            parts.append(rows_of(m, equity_table(curve, int(wallet["balances"]))) if done == total else rows_of(m))
         rows = parts[0] if len(parts) == 1 else AccountRows.concat(parts)
-        rows = replace(rows, equity=equity_table(curve, int(wallet["balances"])))
         state["account"] = given.words.copy()
         self._forget(state, funding)
         if self.rules.strict_funding and wallet["funding_holes"]:

@@ -35,7 +35,7 @@ class AccountRows:
         return cls(*(Table.concat([getattr(part, name) for part in parts]) for name in names))
 
 
-def rows_of(m: Memory) -> AccountRows:
+def rows_of(m: Memory, equity: Table = _EMPTY[4]) -> AccountRows:
     """The rows written so far, as tables of their own, and the records free for new ones."""
     count = m["count"]
     lines, fills, ends, trips = count.tolist()
@@ -46,6 +46,7 @@ def rows_of(m: Memory) -> AccountRows:
         _fills(m["fills"][:fills].copy()) if fills else _EMPTY[1],
         _ends(m["ends"][:ends].copy()) if ends else _EMPTY[2],
         _trips(m["trips"][:trips].copy()) if trips else _EMPTY[3],
+        equity,
     )
 
 
