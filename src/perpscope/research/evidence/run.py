@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -68,7 +70,8 @@ def run(
     ledger = Ledger(out / LEDGER)
     data = data_hash(instrument_hash(lake, window, symbol) for symbol in window.symbols)
     plans = promise(ledger, adapters, window, frozen, data, moment)
-    stamps = {a.name: digest([data, gates_hash(), plans[a.name], seed, perpscope.__version__]) for a in adapters}
+    code = code_hash()
+    stamps = {a.name: digest([data, gates_hash(), plans[a.name], seed, code]) for a in adapters}
     found = {a.name: m for a in adapters if (m := _kept(out, a.name, stamps[a.name])) is not None}
     todo = [a for a in adapters if a.name not in found]
     if todo:
@@ -88,6 +91,18 @@ def run(
         measured, decision = judged[one.name]
         pages.append(_page(one, measured, decision, window, reading, plans[one.name], data, seed, date, command))
     return pages, _verdict_file(pages, reading, window, data, seed, date, command)
+
+
+@cache
+def code_hash() -> str:
+    """SHA-256 of every source that a measurement depends on: what was measured by other code is measured again."""
+    home = Path(perpscope.__file__).parent
+    found = hashlib.sha256()
+    for floor in ("core", "numeric", "stats", "market", "contract", "lake", "features", "mtf", "setups", "engine", "research"):
+        for path in sorted((home / floor).rglob("*.py")):
+            found.update(path.relative_to(home).as_posix().encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _kept(out: Path, name: str, stamp: str) -> Measured | None:
