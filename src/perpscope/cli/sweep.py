@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,7 @@ def sweep(
 
     plan = sweep_of(read_config(config))
     open_lake(lake)
-    chosen, count = runner_of(runner), workers or workers_here()
+    chosen, count = runner_of(runner, os.environ.get("RAY_ADDRESS")), workers or workers_here()
     with progress_bar(quiet=json) as progress:
         result = run_sweep(
             lake, plan, out, ledger=Ledger(ledger or lake / "trials.jsonl"), run=chosen, workers=count, date=time.time_ns(),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from perpscope.account import AccountView, Position, Terms
 from perpscope.contract import kernels
-from perpscope.contract.margin import TierArrays
-from perpscope.contract.rules import rule_for
+from perpscope.contract.margin import TierArrays, tier_arrays
+from perpscope.contract.rules import RULES, rule_for
 from perpscope.contract.tiers import nearest_tiers
 from perpscope.core.units import round_to_step
 from perpscope.risk.costs import Costs, funding_cost, risk_multiple, unit_gain, unit_loss
@@ -175,8 +175,11 @@ def tiers_in_force(terms: Terms, ts: int) -> TierArrays:
     """The tiers that hold at a time, as the venue applies them."""
     if terms.tiers is not None:
         return terms.tiers
-    rule = rule_for(terms.instrument.venue, terms.instrument.kind, ts)
-    return rule.tiers(nearest_tiers(terms.instrument, ts), terms.taker_fee)
+    instrument = terms.instrument
+    table = nearest_tiers(instrument, ts)
+    if not any(rule.venue == instrument.venue and rule.kind == instrument.kind for rule in RULES):
+        return tier_arrays(table)  # a venue without rules of its own, such as a simulated one: the table as it stands
+    return rule_for(instrument.venue, instrument.kind, ts).tiers(table, terms.taker_fee)
 
 
 def _broken_wish(wish: Wish) -> Refused | None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from perpscope.core.errors import UserError
@@ -17,13 +18,13 @@ RUNNERS = ("processes", "threads", "ray")
 Runner = Callable[[Path, Sequence[Variant], int], Iterator[Measured]]
 
 
-def runner(name: str) -> Runner:
-    """The runner called `name`.
+def runner(name: str, address: str | None = None) -> Runner:
+    """The runner called `name`; `address` is that of a running Ray cluster.
 
     Raises:
         UserError: if there is none.
     """
-    known: dict[str, Runner] = {"processes": on_processes, "threads": on_threads, "ray": on_ray}
+    known: dict[str, Runner] = {"processes": on_processes, "threads": on_threads, "ray": partial(on_ray, address=address)}
     if name not in known:
         raise UserError(f"There is no runner '{name}'. Known: {', '.join(RUNNERS)}.")
     return known[name]
@@ -46,8 +47,8 @@ def on_processes(lake: Path, variants: Sequence[Variant], workers: int) -> Itera
         yield from _as_done(pool, lake, variants)
 
 
-def on_ray(lake: Path, variants: Sequence[Variant], workers: int) -> Iterator[Measured]:
-    """Tasks on a Ray cluster: the one that RAY_ADDRESS names, else a local one with `workers` processors.
+def on_ray(lake: Path, variants: Sequence[Variant], workers: int, address: str | None = None) -> Iterator[Measured]:
+    """Tasks on a Ray cluster: the one at `address`, else a local one with `workers` processors.
 
     The lake must be at the same path on every machine.
 
@@ -60,7 +61,6 @@ def on_ray(lake: Path, variants: Sequence[Variant], workers: int) -> Iterator[Me
         raise UserError("Ray is not installed. Install it with: pip install 'perpscope[cluster]'.") from None
     started = not ray.is_initialized()
     if started:
-        address = os.environ.get("RAY_ADDRESS")
         ray.init(address=address, num_cpus=None if address else workers, include_dashboard=False, log_to_driver=False)
     task = ray.remote(num_cpus=1)(measure)
     waiting = [task.remote(str(lake), v.number, v.parameters, v.config.plain()) for v in variants]
