@@ -102,7 +102,7 @@ def imbalances_of(sold: Floats, bought: Floats) -> tuple[Mask, Mask]:
         >>> sold = np.array([[5.0, 6, 10, 4, 3, 2, 0]])
         >>> bought = np.array([[0.0, 2, 9, 14, 15, 12, 9]])
         >>> buy, sell = imbalances_of(sold, bought)
-        >>> np.flatnonzero(buy[0]).tolist(), sell.any()
+        >>> np.flatnonzero(buy[0]).tolist(), bool(sell.any())
         ([4], False)
     """
     below, above = sold[:, :-1], bought[:, 1:]
