@@ -61,30 +61,19 @@ def judged(name: str, found: float, goal: float, unit: str, at_least: bool = Fal
 def main() -> None:
     load = os.getloadavg()[0]
     print(f"{BARS_A_YEAR:,} bars, {len(os.sched_getaffinity(0))} cores, load {load:.1f}")
+    data = {"venue": "binance", "symbols": ["BTCUSDT"], "start": "2024-01-01", "end": "2024-12-31", "timeframe": "1m"}
     given = {
-        "data": {"venue": "binance", "symbols": ["BTCUSDT"], "start": "2024-01-01", "end": "2024-12-31", "timeframe": "1m", "warmup": "1d"},
+        "data": {**data, "warmup": "1d"},
         "setup": [{"name": name} for name in SETUPS],
         "risk": {"max_drawdown": 1.0},
         "account": {"sample": 3_600_000_000_000},
-    }  # fmt: skip
+    }
+    config, short = config_of(given), config_of({**given, "data": {**given["data"], "end": "2024-01-05"}})
+    instrument = Instrument("binance", "BTCUSDT", base="BTC", quote="USDT", tick_size=0.1, lot_size=0.001)
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder) / "lake")
-        store(
-            lake,
-            Instrument("binance", "BTCUSDT", base="BTC", quote="USDT", tick_size=0.1, lot_size=0.001),
-            {"bars@1m": year_of_minutes()},
-            "bench",
-        )
-        config = config_of(given)
-        read_history(lake, config_of({**given, "data": {**given["data"], "end": "2024-01-05"}}), "BTCUSDT")  # kernels in place
-    with tempfile.TemporaryDirectory() as folder:
-        lake = Lake(Path(folder) / "lake")
-        store(
-            lake,
-            Instrument("binance", "BTCUSDT", base="BTC", quote="USDT", tick_size=0.1, lot_size=0.001),
-            {"bars@1m": year_of_minutes()},
-            "bench",
-        )
+        store(lake, instrument, {"bars@1m": year_of_minutes()}, "bench")
+        trade(short, (read_history(lake, short, "BTCUSDT"),))  # kernels in place
         begun = time.perf_counter()
         history = read_history(lake, config, "BTCUSDT")
         graph = time.perf_counter() - begun
@@ -92,12 +81,10 @@ def main() -> None:
         begun = time.perf_counter()
         run = trade(config, (history,))
         account = time.perf_counter() - begun
-        print(
-            f"graph {graph:.2f} s, {proposals:,} proposals; desk, gate and account {account:.2f} s, {len(run.rows.fills):,} fills"
-        )
+        print(f"graph {graph:.2f} s, {proposals:,} proposals; desk and account {account:.2f} s, {len(run.rows.fills):,} fills")
         judged("lake, graph, five setups, gate and account, a year of 1m bars", graph + account, 10.0, "s")
         variants = sweep_of({
-            **given, "setup": [{"name": "trend_ensemble"}], "data": {**given["data"], "end": "2024-12-31"},
+            **given, "setup": [{"name": "trend_ensemble"}],
             "sweep": {"family": "bench", "grid": {"risk.risk_fraction": [0.001 + 0.00001 * k for k in range(400)]}},
         }).variants  # fmt: skip
         seconds = {}
