@@ -51,7 +51,7 @@ def draw_page(page: EvidencePage) -> bytes:
         curves = {curve.name: curve for curve in page.curves}
         if "effect" in curves and curves["effect"].x:
             _effect(_axes(figure, 80, 250, 640, 380), page, curves)
-        if "quarters" in curves:
+        if "quarters" in curves and curves["quarters"].x:
             _quarters(_axes(figure, 880, 250, 640, 380), curves["quarters"])
         if "equity net" in curves:
             _equity(_axes(figure, 80, 730, 1440, 380), curves, page)
