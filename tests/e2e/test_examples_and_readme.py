@@ -28,6 +28,7 @@ def workplace(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     bars = shared_data / "bars"
     (recordings / "BTCUSDT-1h.parquet").symlink_to(bars / "binance_perp" / "1h" / "BTCUSDT.parquet")
     (recordings / "BTCUSDT-funding.parquet").symlink_to(bars / "binance_funding" / "BTCUSDT.parquet")
+    (place / "examples").symlink_to(ROOT / "examples")
     for path in sorted((bars / "coinalyze" / "1h").glob("BTCUSDT_*.parquet")):
         (recordings / "coinalyze" / path.name).symlink_to(path)
     return place
