@@ -22,7 +22,7 @@ from perpscope.risk import RiskLimits
 class Data:
     """What history to run over. `warmup` is read before `start` so that slow features speak from the first bar on.
 
-    `fill` is what decides fills: "bars" of `fill_timeframe` (the decision time frame where empty), or "trades".
+    Fills are decided by bars of `fill_timeframe` (the decision time frame where empty).
     """
 
     venue: str
@@ -31,7 +31,6 @@ class Data:
     end: str
     timeframe: str = "1h"
     warmup: str = "60d"
-    fill: str = "bars"
     fill_timeframe: str = ""
 
     def __post_init__(self) -> None:
@@ -39,8 +38,6 @@ class Data:
             raise UserError("[data] symbols names no instrument.")
         if len(set(self.symbols)) < len(self.symbols):
             raise UserError("[data] symbols names an instrument twice.")
-        if self.fill not in ("bars", "trades"):
-            raise UserError(f"[data] fill is 'bars' or 'trades', not '{self.fill}'.")
         Timeframe.parse(self.timeframe)
         finer = Timeframe.parse(self.fill_timeframe or self.timeframe)
         if Timeframe.parse(self.timeframe).ns % finer.ns:

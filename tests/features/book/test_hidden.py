@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from perpscope.features.book.spoof_score import SpoofScore, score
 from perpscope.features.book.walls import Walls
 from perpscope.market.book_tape import LevelEvent
 
+Levels = Sequence[tuple[float, float]]
 OPENED, TOUCHED, FILLED, BROKEN, EXPIRED = (int(e) for e in LevelEvent)
 BOOK = snap(0, [(99.9, 10.0), (99.8, 5.0)], [(100.0, 10.0), (100.1, 5.0)])
 
@@ -220,6 +223,35 @@ def test_a_wall_is_touched_then_filled_or_broken() -> None:
 def test_a_gap_expires_walls() -> None:
     rows = run(Walls(ONE_TICK), wall_book(), gaps=gap(6000, 6500))
     assert rows["event"].tolist() == [OPENED, EXPIRED]
+
+
+def test_walls_upside_down_about_the_middle() -> None:
+    """With bins of one tick a bid at 100 - d is an ask at 100 + d; sellers' prints are buyers'."""
+
+    def told(turned: bool) -> list[tuple[int, int, int, float, float]]:
+        def at(d: float) -> float:
+            return round(100.0 + d if turned else 100.0 - d, 1)
+
+        def side(level: list[tuple[float, float]]) -> tuple[Levels, Levels]:
+            return ((), level) if turned else (level, ())
+
+        both = [round(100 - 0.1 * k, 1) for k in range(1, 9)], [round(100 + 0.1 * k, 1) for k in range(1, 9)]
+        messages = [snap(0, [(p, 1.0) for p in both[0]], [(p, 1.0) for p in both[1]])]
+        for k in range(1, 120):
+            depth = 30.0 if 10 <= k < 90 else 0.5
+            messages.append(diff(k * 100, *side([(at(0.5), depth + 0.01 * k)])))
+            messages.append(diff(k * 100 + 50, *side([(at(0.3), 12.0 if 40 <= k < 100 else 1.0)])))
+        trades = prints(*((2000.0 + 40 * k, "B" if turned else "S", at(0.3), 0.5) for k in range(30)))
+        rows = run(Walls(Walls.Params(step_ticks=1, stay_s=1.0, reach_bps=100.0)), book(*messages), trades)
+        middle = [200.0 - p if turned else p for p in rows["bottom"].tolist()]
+        sides = [3 - s if turned else s for s in rows["side"].tolist()]
+        return [
+            (int(t), int(e), int(s), round(p, 1), round(q, 6))
+            for t, e, s, p, q in zip(rows["ref_ts"], rows["event"], sides, middle, rows["quantity"], strict=True)
+        ]
+
+    assert len(told(False)) >= 4
+    assert told(False) == told(True)
 
 
 def test_the_laws_hold_where_walls_stand() -> None:
