@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo test lint bench evidence-selftest docs lock clean help
+.PHONY: demo test cluster-test lint bench evidence-selftest docs lock clean help
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ demo: $(READY) ## simulate a market, import it, analyse it, offline
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+cluster-test: $(READY) ## a sweep on a local Ray cluster (installs the extra)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "ray>=2.40"
+	$(BIN)/python -m pytest tests/cluster
 
 lint: $(READY) ## style, types, floors
 	$(BIN)/ruff check .

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+collect_ignore = [] if find_spec("ray") else ["cluster"]
+"""Ray is an extra; `make cluster-test` installs it and runs what needs it."""
 
 settings.register_profile(
     "house", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True
