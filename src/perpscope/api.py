@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from perpscope.report.views.snapshot import Snapshot
     from perpscope.research.prefix_replay import CheckReport
     from perpscope.research.session_statistics.study import SessionStudy
+    from perpscope.setups.base import Verdict
 
 Progress = Callable[[str, float, float], None]
 """Told (what, done, total) as long work goes on."""
@@ -84,6 +85,7 @@ def make_report(
     lookback: str = "14d",
     progress: Progress | None = None,
     mix: str | Path | None = None,
+    verdicts: str | Path | None = None,
 ) -> Report:
     """Everything that was knowable about one instrument at one moment.
 
@@ -91,6 +93,7 @@ def make_report(
         at: an ISO time or ns; the end of the data where None.
         lookback: the length of the picture, such as "14d"; older history is read for warm-up only.
         mix: a calibration to read the liquidation map with (`perpscope liquidations calibrate`); the shipped prior where None.
+        verdicts: folder that `perpscope evidence` wrote; what it had found by `at` stands beside each line. None: unproven.
 
     Raises:
         UserError: for an unknown symbol or time frame, or a moment outside the data.
@@ -111,7 +114,16 @@ def make_report(
         )
     source = opened.source(venue, symbol, start=history_start(moment, frame, length), end=moment)
     known = SHIPPED if mix is None else calibrated_mix(read_artefact(Path(mix)), source.instrument, moment)
-    return build_report(source, at=moment, frame=frame, lookback=length, progress=progress, mix=known)
+    told = _verdicts(verdicts, moment)
+    return build_report(source, at=moment, frame=frame, lookback=length, progress=progress, mix=known, verdicts=told)
+
+
+def _verdicts(folder: str | Path | None, at: int) -> dict[str, Verdict]:
+    if folder is None:
+        return {}
+    from perpscope.research.evidence.verdicts import read_verdicts
+
+    return {name: one.verdict for name, one in read_verdicts(Path(folder), at).items()}
 
 
 def make_mtf(

@@ -23,6 +23,10 @@ def report(
         Path | None,
         typer.Option("--mix", help="Calibration of this instrument (liquidations calibrate); default: the shipped prior."),
     ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", help="Folder of evidence: what each line had been found worth by then; default: unproven."),
+    ] = None,
     out: OutDir = Path("out/report"),
     json: AsJson = False,
 ) -> None:
@@ -34,8 +38,9 @@ def report(
 
     with progress_bar(quiet=json) as progress:
         made = api.make_report(
-            lake, symbol, venue=venue, at=at, timeframe=timeframe, lookback=lookback, progress=progress, mix=mix
-        )
+            lake, symbol, venue=venue, at=at, timeframe=timeframe, lookback=lookback, progress=progress, mix=mix,
+            verdicts=verdicts,
+        )  # fmt: skip
         written = write_report(made, out)
     if json:
         print((out / "report.json").read_text(encoding="utf-8"), end="")

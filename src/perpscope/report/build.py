@@ -24,6 +24,7 @@ from perpscope.report.sections.setups import read_setups
 from perpscope.report.sections.summary import summarise
 from perpscope.report.sections.warnings import EXPOSURE_HISTORY, read_warnings
 from perpscope.report.source import Source, take
+from perpscope.setups.base import Verdict
 
 AVERAGE_BARS = 260
 """Bars of the coarsest leaning frame before the window: the slowest average needs 200, its slope and ATR some more."""
@@ -54,7 +55,13 @@ def history_start(at: int, frame: str, lookback: int) -> int:
 
 
 def build_report(
-    source: Source, at: int, frame: str, lookback: int, progress: Progress | None = None, mix: MixInUse = SHIPPED
+    source: Source,
+    at: int,
+    frame: str,
+    lookback: int,
+    progress: Progress | None = None,
+    mix: MixInUse = SHIPPED,
+    verdicts: Mapping[str, Verdict] | None = None,
 ) -> Report:
     """Everything that was known at `at` about one instrument.
 
@@ -64,7 +71,7 @@ def build_report(
     a locale or a random number: the same rows give the same bytes. A source that reaches beyond `at` is cut there;
     what it tells of its origins is then left out, because it is about other rows.
     Inputs: `at` and `lookback` in ns; `frame` such as "1h"; `progress` is told (stage, done, total); `mix` is
-    the leverage mix that the liquidation map is read with.
+    the leverage mix that the liquidation map is read with; `verdicts` what evidence had found by `at`, by factor.
     Raises: UserError if the time frame is unknown, `at` lies outside the data, or the window holds fewer than two
     closed bars.
     """
@@ -95,6 +102,7 @@ def build_report(
         params={key: node.fold.params for key, node in graph.nodes.items()},
         refused=refused,
         mix=mix,
+        verdicts=verdicts or {},
         holes=holes_of(bars, taken.gaps, window, length),
     )
     titles = {key: node.fold.spec for key, node in sorted(graph.nodes.items())}

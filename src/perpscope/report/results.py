@@ -14,6 +14,7 @@ from perpscope.core.table import Table
 from perpscope.core.time import DAY, HOUR, MINUTE, NULL_TS, SECOND, WEEK, Timeframe, TimeRange, to_datetime
 from perpscope.report.document import Hole
 from perpscope.report.mix import SHIPPED, MixInUse
+from perpscope.setups.base import Verdict
 
 _EPOCH = to_datetime(0)
 
@@ -39,6 +40,7 @@ class Results:
     refused: Mapping[str, str] = field(default_factory=dict)
     holes: tuple[Hole, ...] = ()
     mix: MixInUse = SHIPPED
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
     def table(self, name: str, frame: str | None = None) -> Table | None:
         """All rows of a fold (at the report's time frame unless another is named); None if it did not run."""

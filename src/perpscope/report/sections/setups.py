@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from perpscope.core.fold import Fold
 from perpscope.core.registry import discover
 from perpscope.mtf.align import STALE_BARS
@@ -23,14 +25,14 @@ def read_setups(results: Results) -> list[Setup]:
         proposes = issubclass(fold, Proposer)
         row = last_row(living(table) if proposes and table is not None else table)
         if row is not None and (proposes or results.at - row["known_ts"] < STALE_BARS * results.frame.ns):
-            found.append(_setup(name, fold, row))
+            found.append(_setup(name, fold, row, results.verdicts))
     return found
 
 
-def _setup(name: str, fold: type[Fold], row: dict[str, float | None]) -> Setup:
+def _setup(name: str, fold: type[Fold], row: dict[str, float | None], verdicts: Mapping[str, Verdict]) -> Setup:
     known_factors = {f.name: f for f in FACTORS}
     parts = {k.removeprefix(_PART): v for k, v in row.items() if k.startswith(_PART)}
-    reasons = [_reason(key, value, known_factors.get(key)) for key, value in parts.items()]
+    reasons = [_reason(key, value, known_factors.get(key), verdicts) for key, value in parts.items()]
     score = row.get("score")
     return Setup(
         name=name,
@@ -44,11 +46,12 @@ def _setup(name: str, fold: type[Fold], row: dict[str, float | None]) -> Setup:
     )
 
 
-def _reason(name: str, value: float | None, factor: Factor | None) -> Reason:
+def _reason(name: str, value: float | None, factor: Factor | None, verdicts: Mapping[str, Verdict]) -> Reason:
+    found = verdicts.get(name, factor.verdict) if factor else Verdict.UNPROVEN
     return Reason(
         factor=name,
         title=factor.title if factor else name.replace("_", " "),
         contribution=number(value),
         detail=factor.reason(float("nan") if value is None else value) if factor else "",
-        verdict=(factor.verdict if factor else Verdict.UNPROVEN).value.lower(),
+        verdict=found.value.lower(),
     )
