@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perpscope.core.batch import Batch
+from perpscope.core.digest import digest
 from perpscope.core.errors import UserError
 from perpscope.core.events import LIQUIDATION, LIQUIDATION_TOTALS, LiquidationFeed, stream_frame, stream_kind
 from perpscope.core.instrument import Instrument
@@ -155,15 +155,6 @@ class Study:
         if len(self.totals):
             tables[f"liquidation_totals@{self.interval}"] = self.totals
         return Batch(self.end, tables)
-
-
-def digest(table: Table) -> str:
-    """SHA-256 over the columns of a table, in the order of its schema."""
-    seen = hashlib.sha256(table.schema.name.encode())
-    for name in table.schema.names:
-        seen.update(name.encode())
-        seen.update(np.ascontiguousarray(table[name]).tobytes())
-    return seen.hexdigest()
 
 
 def load_study(
