@@ -47,18 +47,18 @@ def _compare(config: Path, lake: Path, out: Path, json: bool) -> None:
     from perpscope.backtest.config import config_of
     from perpscope.backtest.separately import run_separately
     from perpscope.report.backtest.comparison import comparison_json, markdown
+    from perpscope.report.files import write_files
 
     with progress_bar(quiet=json) as progress:
         rows = list(run_separately(open_lake(lake), config_of(read_config(config)), progress))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "setups.md").write_text(markdown(rows), encoding="utf-8")
-    (out / "setups.json").write_bytes(comparison_json(rows))
+    contents = {"setups.md": markdown(rows).encode("utf-8"), "setups.json": comparison_json(rows)}
+    written = write_files(out, contents, "The comparison")
     if json:
         print((out / "setups.json").read_text(encoding="utf-8"), end="")
         return
     print(markdown(rows), end="")
-    print(f"wrote {out / 'setups.md'}")
-    print(f"wrote {out / 'setups.json'}")
+    for path in written:
+        print(f"wrote {path}")
 
 
 def read_config(path: Path) -> dict[str, object]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perpscope.core.errors import UserError
 from perpscope.report.build import Report
 from perpscope.report.document import to_json
+from perpscope.report.files import write_files
 from perpscope.report.html import page
 
 
@@ -20,22 +20,10 @@ def write_report(report: Report, out_dir: Path | str) -> list[Path]:
     """
     from perpscope.report.picture import draw_picture  # matplotlib takes a second to import: only who draws waits
 
-    folder = Path(out_dir)
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        picture = draw_picture(report)
-        contents = {
-            "report.json": to_json(report.document),
-            "report.png": picture,
-            "report.html": page(report.document, picture).encode("utf-8"),
-        }
-        for name, content in contents.items():
-            unfinished = folder / f".{name}.part"
-            unfinished.write_bytes(content)
-            paths.append(unfinished.replace(folder / name))
-    except OSError as fault:
-        raise UserError(
-            f"The report cannot be written to {folder}: {fault.strerror or fault}. Choose another folder."
-        ) from None
-    return paths
+    picture = draw_picture(report)
+    contents = {
+        "report.json": to_json(report.document),
+        "report.png": picture,
+        "report.html": page(report.document, picture).encode("utf-8"),
+    }
+    return write_files(out_dir, contents, "The report")

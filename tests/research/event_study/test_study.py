@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perpscope.core.errors import UserError
 from perpscope.core.time import DAY, HOUR
-from perpscope.research.event_study import TARGETS, Events, Prepared, Settings, conditions, events_at, study_events
+from perpscope.research.event_study import TARGETS, Events, Prepared, Settings, events_at, study_events
 from perpscope.research.event_study.matching import candidates, clear_of, thin
 from perpscope.research.event_study.placebo import placebo_means
 from research.event_study.made import walk
@@ -37,17 +37,15 @@ def small():
 
 
 @pytest.mark.parametrize(("horizon", "least_in_cell", "buckets"), [("1h", 100, 1), ("4h", 4, 3), ("1d", 2, 5)])
-def test_every_difference_is_that_of_the_slow_program(
-    small, monkeypatch: pytest.MonkeyPatch, horizon: str, least_in_cell: int, buckets: int
-) -> None:
+def test_every_difference_is_that_of_the_slow_program(small, horizon: str, least_in_cell: int, buckets: int) -> None:
     path, bars_ = small
     slow = Slow(bars_, HOUR, least_in_cell)
-    monkeypatch.setattr(conditions, "LEAST_IN_CELL", least_in_cell)
-    assert Prepared(path).conditions(1).buckets == buckets
+    prepared = Prepared(path, least_in_cell)
+    assert prepared.conditions(1).buckets == buckets
     rng = np.random.default_rng(1)
     at = np.sort(rng.choice(len(path), 120, replace=False))
     events = Events(at, rng.choice([-1.0, 1.0], 120))
-    found = study_events([Prepared(path)], [events], seed=1, horizons=[horizon], settings=FEW)
+    found = study_events([prepared], [events], seed=1, horizons=[horizon], settings=FEW)
     given_events = dict(zip(at.tolist(), events.sign.tolist()))
     bars = {"1h": 1, "4h": 4, "1d": 24}[horizon]
     matched_any = 0

@@ -64,6 +64,7 @@ def read_members(path: Path) -> list[tuple[str, bytes]]:
             if sum(m.file_size for m in members) > MOST_BYTES:
                 raise UserError(f"{path.name} unpacks to more than {MOST_BYTES >> 30} GiB. Split it.")
             return [(m.filename, archive.read(m)) for m in members]
+    # zipfile raises NotImplementedError for a compression method that it does not know: a damaged header, seen by fuzzing
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
         raise DataError(f"{path.name} is not whole: its zip archive is broken ({error}). Fetch it again.") from None
 

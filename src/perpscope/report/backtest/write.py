@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import polars as pl
 
 from perpscope.backtest.result import BacktestResult, to_json
-from perpscope.core.errors import UserError
+from perpscope.report.files import write_files
 
 ROWS = ("ledger", "fills", "order_ends", "round_trips", "equity")
 
@@ -22,25 +23,13 @@ def write_backtest(result: BacktestResult, out_dir: Path | str) -> list[Path]:
     """
     from perpscope.report.backtest.picture import draw_backtest  # only who draws waits for matplotlib
 
-    folder = Path(out_dir)
-    paths: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in (("backtest.json", to_json(result)), ("backtest.png", draw_backtest(result))):
-            unfinished = folder / f".{name}.part"
-            unfinished.write_bytes(content)
-            paths.append(unfinished.replace(folder / name))
-        frames = {name: getattr(result.run.rows, name).to_polars() for name in ROWS}
-        frames["decisions"] = decisions_frame(result)
-        for name, frame in frames.items():
-            unfinished = folder / f".{name}.parquet.part"
-            frame.write_parquet(unfinished)
-            paths.append(unfinished.replace(folder / f"{name}.parquet"))
-    except OSError as fault:
-        raise UserError(
-            f"The backtest cannot be written to {folder}: {fault.strerror or fault}. Choose another folder."
-        ) from None
-    return paths
+    contents = {"backtest.json": to_json(result), "backtest.png": draw_backtest(result)}
+    frames = {name: getattr(result.run.rows, name).to_polars() for name in ROWS}
+    for name, frame in {**frames, "decisions": decisions_frame(result)}.items():
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        contents[f"{name}.parquet"] = buffer.getvalue()
+    return write_files(out_dir, contents, "The backtest")
 
 
 def decisions_frame(result: BacktestResult) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from perpscope.core.errors import UserError
+from perpscope.report.files import write_files
 from perpscope.report.flow.build import Flow
 from perpscope.report.flow.document import to_json
 
@@ -20,21 +20,9 @@ def write_flow(flow: Flow, out_dir: Path | str) -> list[Path]:
     """
     from perpscope.report.flow.picture import draw_flow  # matplotlib takes a second to import: only who draws waits
 
-    folder = Path(out_dir)
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        contents = {"flow.json": to_json(flow.document), "flow.png": draw_flow(flow)}
-        for key, table in {"trade": flow.trades, **flow.rows}.items():
-            buffer = io.BytesIO()
-            table.to_polars().write_parquet(buffer)
-            contents[f"{key.replace('@', '-')}.parquet"] = buffer.getvalue()
-        for name, content in contents.items():
-            unfinished = folder / f".{name}.part"
-            unfinished.write_bytes(content)
-            paths.append(unfinished.replace(folder / name))
-    except OSError as fault:
-        raise UserError(
-            f"The order flow cannot be written to {folder}: {fault.strerror or fault}. Choose another folder."
-        ) from None
-    return paths
+    contents = {"flow.json": to_json(flow.document), "flow.png": draw_flow(flow)}
+    for key, table in {"trade": flow.trades, **flow.rows}.items():
+        buffer = io.BytesIO()
+        table.to_polars().write_parquet(buffer)
+        contents[f"{key.replace('@', '-')}.parquet"] = buffer.getvalue()
+    return write_files(out_dir, contents, "The order flow")

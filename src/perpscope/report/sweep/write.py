@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from perpscope.core.errors import UserError
+from perpscope.report.files import write_files
 from perpscope.report.sweep.words import told
 from perpscope.research.sweep.study import SweepResult, frame_rows
 
@@ -20,7 +21,6 @@ def write_sweep(result: SweepResult, out_dir: Path | str) -> list[Path]:
     Raises:
         UserError: if the folder cannot be written to.
     """
-    folder = Path(out_dir)
     rows = frame_rows(result)
     said = {
         "version": VERSION,
@@ -35,15 +35,7 @@ def write_sweep(result: SweepResult, out_dir: Path | str) -> list[Path]:
         "overfitting_probability": None if result.overfitting is None else result.overfitting.probability,
         "variants": rows,
     }
-    paths = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / ".sweep.json.part"
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=1))
-        paths.append(unfinished.replace(folder / "sweep.json"))
-        unfinished = folder / ".sweep.parquet.part"
-        pl.DataFrame(rows, infer_schema_length=None).write_parquet(unfinished)
-        paths.append(unfinished.replace(folder / "sweep.parquet"))
-    except OSError as fault:
-        raise UserError(f"The sweep cannot be written to {folder}: {fault.strerror or fault}. Choose another folder.") from None
-    return paths
+    rows_file = io.BytesIO()
+    pl.DataFrame(rows, infer_schema_length=None).write_parquet(rows_file)
+    told_file = msgspec.json.format(msgspec.json.encode(said, order="sorted"), indent=1)
+    return write_files(out_dir, {"sweep.json": told_file, "sweep.parquet": rows_file.getvalue()}, "The sweep")

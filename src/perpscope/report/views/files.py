@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from perpscope.core.errors import UserError
+from perpscope.report.files import write_files
 
 
 class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,14 +35,4 @@ def write_view(view: View, picture: bytes, name: str, folder: Path | str) -> lis
     Raises:
         UserError: if the folder cannot be made or written to.
     """
-    target = Path(folder)
-    paths = []
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for suffix, content in (("json", to_json(view)), ("png", picture)):
-            unfinished = target / f".{name}.{suffix}.part"
-            unfinished.write_bytes(content)
-            paths.append(unfinished.replace(target / f"{name}.{suffix}"))
-    except OSError as fault:
-        raise UserError(f"{name} cannot be written to {target}: {fault.strerror or fault}. Choose another folder.") from None
-    return paths
+    return write_files(folder, {f"{name}.json": to_json(view), f"{name}.png": picture}, name)

@@ -95,12 +95,17 @@ class Standing:
     place: Integers
 
 
-def standing(known_ts: Integers, volume: Floats, around: Surroundings, step: int) -> Standing:
-    """Scale what does not depend on the horizon, over the bars at which all of it is known."""
+def standing(
+    known_ts: Integers, volume: Floats, around: Surroundings, step: int, least_in_cell: int = LEAST_IN_CELL
+) -> Standing:
+    """Scale what does not depend on the horizon, over the bars at which all of it is known.
+
+    Volatility is split into as many buckets as leave `least_in_cell` bars to each cell of hour, weekend and bucket.
+    """
     calm, busy = _log(around.sigma), _log(volume / around.mean_volume)
     features = np.column_stack([around.to_high, around.to_low, around.bar_range, calm, busy])
     known = np.asarray(np.isfinite(features).all(axis=1))
-    buckets = next(b for b in BUCKETS if b == 1 or known.sum() >= LEAST_IN_CELL * _CELLS * b)
+    buckets = next(b for b in BUCKETS if b == 1 or known.sum() >= least_in_cell * _CELLS * b)
     bucket = np.zeros(len(known), np.int64)
     if known.any():
         edges = np.quantile(around.sigma[known], np.arange(1, buckets) / buckets)

@@ -10,7 +10,15 @@ import numpy.typing as npt
 from perpscope.core.errors import UserError
 from perpscope.core.table import Table
 from perpscope.core.time import Timeframe
-from perpscope.research.event_study.conditions import Conditions, Standing, Surroundings, conditions, standing, surroundings
+from perpscope.research.event_study.conditions import (
+    LEAST_IN_CELL,
+    Conditions,
+    Standing,
+    Surroundings,
+    conditions,
+    standing,
+    surroundings,
+)
 from perpscope.research.event_study.targets import forward
 
 Floats = npt.NDArray[np.float64]
@@ -64,6 +72,7 @@ class Prepared:
     """A path with its outcomes and conditions, each computed on first use and shared by all studies of the path."""
 
     path: PricePath
+    least_in_cell: int = LEAST_IN_CELL
     surroundings: Surroundings = field(init=False)
     standing: Standing = field(init=False)
     _forward: dict[tuple[str, int], Floats] = field(init=False, default_factory=dict)
@@ -72,7 +81,7 @@ class Prepared:
     def __post_init__(self) -> None:
         p = self.path
         self.surroundings = surroundings(p.known_ts, p.high, p.low, p.close, p.volume, p.liquidated, p.step)
-        self.standing = standing(p.known_ts, p.volume, self.surroundings, p.step)
+        self.standing = standing(p.known_ts, p.volume, self.surroundings, p.step, self.least_in_cell)
 
     def outcome(self, target: str, bars: int) -> Floats:
         """The outcome over the next `bars` bars from each bar's close; NaN where it is not known."""
