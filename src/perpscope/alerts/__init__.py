@@ -1,0 +1,1 @@
+"""Rules on steps, and the sinks they are told to."""

@@ -1,0 +1,1 @@
+"""From sockets to steps: the feed, the recorder, the loop that runs the same graph on what arrives."""

@@ -1,0 +1,1 @@
+"""Bytes in and out, the same for every venue: sockets, REST, budgets, clocks, watchdogs."""

@@ -1,0 +1,1 @@
+"""The page: wire format, history over HTTP, one stream over a WebSocket."""
