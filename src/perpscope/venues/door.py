@@ -76,7 +76,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the venue allows, at the share of it that we use. Times in seconds."""
+    """What the venue allows, at the share of it that we use. Times in seconds. `snapshot_after_s`: how long the stream's own
+    book snapshot is awaited before `ask_snapshot` is asked (0 where the stream never sends one)."""
 
     weight_per_minute: int
     channels_per_socket: int
@@ -84,6 +85,7 @@ class Limits:
     lifetime_s: float
     ping_every_s: float
     connections_per_minute: int
+    snapshot_after_s: float = 0.0
 
 
 class Door(Protocol):
@@ -109,6 +111,11 @@ class Door(Protocol):
 
     def subscribe(self, channels: Sequence[Channel], request_id: int) -> list[bytes]:
         """Control messages to send after connecting; empty where the url says it all."""
+        ...
+
+    def unsubscribe(self, channels: Sequence[Channel], request_id: int) -> list[bytes]:
+        """Control messages that end the channels; with `subscribe` after it, a stream that sends its own book snapshot is made
+        to send a new one. Where the url alone says what is subscribed, the messages work all the same."""
         ...
 
     def ping(self) -> bytes | None:
