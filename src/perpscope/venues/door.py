@@ -7,7 +7,7 @@ every venue, so that a door is tested with payloads alone and the same code read
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
@@ -34,9 +34,12 @@ class Told(IntEnum):
 
 class Message(NamedTuple):
     """One payload, read. `channel` is the `Channel.key` it belongs to ("" for control messages). `rows` are
-    (stream, values); a book message comes as `book` instead, because it must pass the sequence machine first. `first_id` and
+    (stream, values); a book message comes as `book` instead, because it must pass the sequence machine first; its quantities
+    are in base units already, so that `book_table` needs no face value. `first_id` and
     `last_id` count what must be contiguous on this channel (-1: nothing is). `left_out` counts what was no market event, by
-    reason. `answer` is what must be sent back (a pong). `note` is a refusal's reason in the venue's words."""
+    reason. `answer` is what must be sent back (a pong). `note` is a refusal's reason in the venue's words. A
+    payload about several symbols (an array of a whole market) brings the rest in `others`. Quantities, those of a book too,
+    leave a door in base units."""
 
     told: Told
     channel: str = ""
@@ -48,6 +51,7 @@ class Message(NamedTuple):
     left_out: Mapping[str, int] = {}
     answer: bytes | None = None
     note: str = ""
+    others: Sequence[Message] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,11 @@ class Door(Protocol):
     limits: Limits
     liquidation_feed: LiquidationFeed | None
     contiguous: frozenset[str]
+
+    def with_instruments(self, instruments: Iterable[Instrument]) -> Door:
+        """The same door that knows these contracts' sizes. Where a venue counts in contracts, those of an instrument that is not
+        known cannot be read: `parse` refuses them."""
+        ...
 
     def channels(self, symbol: str, kinds: Sequence[str]) -> list[Channel]:
         """The channels that bring the kinds; several kinds may share one. UserError for a kind the venue does not stream."""
