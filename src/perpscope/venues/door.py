@@ -106,8 +106,8 @@ class Door(Protocol):
     contiguous: frozenset[str]
 
     def with_instruments(self, instruments: Iterable[Instrument]) -> Door:
-        """The same door that knows these contracts' sizes. Where a venue counts in contracts, those of an instrument that is not
-        known cannot be read: `parse` refuses them."""
+        """The same door that knows these contracts' sizes. Where a venue counts in contracts, what it says of an instrument
+        that is not known cannot be read: `parse` refuses it."""
         ...
 
     def channels(self, symbol: str, kinds: Sequence[str]) -> list[Channel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
 from functools import cache
@@ -23,7 +24,7 @@ def doors() -> dict[str, Door]:
 
 
 def door(name: str) -> Door:
-    """The door called `name`.
+    """The door called `name`, the caller's own: what it remembers (unchanged ticker fields, trades seen) is shared with nobody.
 
     Raises:
         UserError: if there is none, with the nearest name.
@@ -31,4 +32,4 @@ def door(name: str) -> Door:
     known = doors()
     if name not in known:
         raise unknown_name("venue", name, known)
-    return known[name]
+    return copy.deepcopy(known[name])
