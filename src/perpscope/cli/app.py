@@ -13,6 +13,7 @@ from perpscope.cli import (
     check,
     demo,
     doctor,
+    drift,
     evidence,
     features,
     flow,
@@ -51,6 +52,7 @@ app.add_typer(liquidations.app, name="liquidations")
 app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
 app.command("evidence")(evidence.evidence)
+app.command("drift")(drift.drift)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 

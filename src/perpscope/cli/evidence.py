@@ -46,7 +46,7 @@ def evidence(
     if processes < 1 or seed < 0:
         raise UserError("--processes must be at least 1, and --seed not negative.")
     opened, frame = Lake(lake), Timeframe.parse(timeframe).name
-    symbols = tuple(symbol) if symbol else _symbols(opened, venue)
+    symbols = tuple(symbol) if symbol else symbols_of(opened, venue)
     window = Window(venue, symbols, frame, parse_ts(start), parse_ts(end))
     if window.end <= window.start:
         raise UserError(f"The window ends ({end}) before it begins ({start}). Choose a later --end.")
@@ -71,7 +71,7 @@ def evidence(
     print(f"{counts(pages)}; {len(written)} files in {out}")
 
 
-def _symbols(lake: Lake, venue: str) -> tuple[str, ...]:
+def symbols_of(lake: Lake, venue: str) -> tuple[str, ...]:
     found = [i.symbol for i in lake.instruments() if i.venue == venue]
     if not found:
         raise UserError(f"The lake has no instrument of {venue}. Import data first: perpscope import list names the formats.")
