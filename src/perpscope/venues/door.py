@@ -34,12 +34,11 @@ class Told(IntEnum):
 
 class Message(NamedTuple):
     """One payload, read. `channel` is the `Channel.key` it belongs to ("" for control messages). `rows` are
-    (stream, values); a book message comes as `book` instead, because it must pass the sequence machine first; its quantities
-    are in base units already, so that `book_table` needs no face value. `first_id` and
+    (stream, values); a book message comes as `book` instead, because it must pass the sequence machine first. `first_id` and
     `last_id` count what must be contiguous on this channel (-1: nothing is). `left_out` counts what was no market event, by
     reason. `answer` is what must be sent back (a pong). `note` is a refusal's reason in the venue's words. A
     payload about several symbols (an array of a whole market) brings the rest in `others`. Quantities, those of a book too,
-    leave a door in base units."""
+    leave a door in base units: `book_table` needs no face value."""
 
     told: Told
     channel: str = ""
@@ -81,7 +80,8 @@ class Ask:
 @dataclass(frozen=True)
 class Limits:
     """What the venue allows, at the share of it that we use. Times in seconds. `snapshot_after_s`: how long the stream's own
-    book snapshot is awaited before `ask_snapshot` is asked (0 where the stream never sends one)."""
+    book snapshot is awaited before `ask_snapshot` is asked (0 where the stream never sends one). Doors with the same `budget`
+    share one allowance of weight (an IP's, over several hosts); "" means the door has its own."""
 
     weight_per_minute: int
     channels_per_socket: int
@@ -90,6 +90,7 @@ class Limits:
     ping_every_s: float
     connections_per_minute: int
     snapshot_after_s: float = 0.0
+    budget: str = ""
 
 
 class Door(Protocol):
