@@ -55,6 +55,7 @@ def delta(layers: list[wire.Layer]) -> wire.Delta:
     return wire.Delta(
         id=1, epoch="e", seq=2, watermark_ms=4.0, venue="demo", symbol="X", frame="1h", frame_ms=3.6e6, layers=layers,
         heats=[], signals=[], forming=None, skipped={}, after_seq=1,
+        chip=wire.Chip(age_ms=0.0, holes=[], stale=[], sources={}), summary=None, mtf=None, score=None,
     )  # fmt: skip
 
 

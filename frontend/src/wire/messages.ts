@@ -241,17 +241,20 @@ export interface Candle {
 }
 
 /**
- * One reason of a signal: its part of the score (None: not known then) and what evidence found the factor worth.
+ * One reason: its part of the score (None: not known then) and what evidence found the factor worth ("unproven").
  */
 export interface Reason {
   name: string;
-  text: string;
+  title: string;
+  detail: string;
   part: number | null;
   verdict: string;
 }
 
 /**
- * A setup's signal with every reason. `event` is its newest state, such as "armed" or "stopped".
+ * A setup's signal with every reason. `event` is its newest state, such as "opened" or "stopped".
+ *
+ * `live`: it has not ended. `changed_ms`: when that state became known.
  */
 export interface SignalCard {
   id: number;
@@ -259,6 +262,7 @@ export interface SignalCard {
   title: string;
   verdict: string;
   event: string;
+  live: boolean;
   variant: string;
   position_side: string;
   ref_ms: number;
@@ -272,6 +276,18 @@ export interface SignalCard {
   score: number | null;
   cause: string;
   reasons: Reason[];
+}
+
+/**
+ * The confluence: the sum of the known parts, each in -1..1, long positive; `vetoes` that are on.
+ */
+export interface ScoreCard {
+  title: string;
+  known_ms: number;
+  score: number | null;
+  most: number;
+  reasons: Reason[];
+  vetoes: string[];
 }
 
 export interface HoleCard {
@@ -306,6 +322,9 @@ export interface MtfGrid {
 
 /**
  * What snapshot and delta share. `watermark_ms`: nothing known later is in it. `skipped`: rows left out, by layer.
+ *
+ * `signals` of a delta are those that changed. `summary` is the picture in words, `mtf` the grid of time frames, `score`
+ * the confluence at the last close; null in a delta where they have not changed.
  */
 export interface FrameHead {
   type: "FrameHead";
@@ -322,13 +341,16 @@ export interface FrameHead {
   signals: SignalCard[];
   forming: Candle | null;
   skipped: Record<string, number>;
+  chip: Chip;
+  summary: string[] | null;
+  mtf: MtfGrid | null;
+  score: ScoreCard | null;
 }
 
 /**
  * The whole picture. `candles` is the layer named "candles": one row per bar of the grid, NaN where a bar is missing.
  *
- * `absent` says why a layer has nothing to show; `summary` is the picture in words; `mtf` the grid of time frames.
- * `mix`: which leverage mix the liquidation map is told with.
+ * `absent` says why a layer has nothing to show; `mix` which leverage mix the liquidation map is told with.
  */
 export interface Snapshot {
   type: "snapshot";
@@ -338,10 +360,7 @@ export interface Snapshot {
   start_ms: number;
   end_ms: number;
   history_ms: number;
-  chip: Chip;
   absent: Record<string, string>;
-  summary: string[];
-  mtf: MtfGrid | null;
   mix: string;
   id: number;
   epoch: string;
@@ -356,6 +375,10 @@ export interface Snapshot {
   signals: SignalCard[];
   forming: Candle | null;
   skipped: Record<string, number>;
+  chip: Chip;
+  summary: string[] | null;
+  mtf: MtfGrid | null;
+  score: ScoreCard | null;
 }
 
 /**
@@ -377,6 +400,10 @@ export interface Delta {
   signals: SignalCard[];
   forming: Candle | null;
   skipped: Record<string, number>;
+  chip: Chip;
+  summary: string[] | null;
+  mtf: MtfGrid | null;
+  score: ScoreCard | null;
 }
 
 export type ClientMessage = Hello | Subscribe | Ack | Resume | Unsubscribe | Clock;

@@ -256,22 +256,27 @@ class Candle(Part):
 
 
 class Reason(Part):
-    """One reason of a signal: its part of the score (None: not known then) and what evidence found the factor worth."""
+    """One reason: its part of the score (None: not known then) and what evidence found the factor worth ("unproven")."""
 
     name: str
-    text: str
+    title: str
+    detail: str
     part: float | None
     verdict: str
 
 
 class SignalCard(Part):
-    """A setup's signal with every reason. `event` is its newest state, such as "armed" or "stopped"."""
+    """A setup's signal with every reason. `event` is its newest state, such as "opened" or "stopped".
+
+    `live`: it has not ended. `changed_ms`: when that state became known.
+    """
 
     id: float
     setup: str
     title: str
     verdict: str
     event: str
+    live: bool
     variant: str
     position_side: str
     ref_ms: float
@@ -285,6 +290,17 @@ class SignalCard(Part):
     score: float | None
     cause: str
     reasons: list[Reason]
+
+
+class ScoreCard(Part):
+    """The confluence: the sum of the known parts, each in -1..1, long positive; `vetoes` that are on."""
+
+    title: str
+    known_ms: float
+    score: float | None
+    most: float
+    reasons: list[Reason]
+    vetoes: list[str]
 
 
 class HoleCard(Part):
@@ -316,7 +332,11 @@ class MtfGrid(Part):
 
 
 class FrameHead(msgspec.Struct, tag_field="type", kw_only=True):
-    """What snapshot and delta share. `watermark_ms`: nothing known later is in it. `skipped`: rows left out, by layer."""
+    """What snapshot and delta share. `watermark_ms`: nothing known later is in it. `skipped`: rows left out, by layer.
+
+    `signals` of a delta are those that changed. `summary` is the picture in words, `mtf` the grid of time frames, `score`
+    the confluence at the last close; null in a delta where they have not changed.
+    """
 
     id: int
     epoch: str
@@ -331,13 +351,16 @@ class FrameHead(msgspec.Struct, tag_field="type", kw_only=True):
     signals: list[SignalCard]
     forming: Candle | None
     skipped: dict[str, int]
+    chip: Chip
+    summary: list[str] | None
+    mtf: MtfGrid | None
+    score: ScoreCard | None
 
 
 class Snapshot(FrameHead, tag="snapshot"):
     """The whole picture. `candles` is the layer named "candles": one row per bar of the grid, NaN where a bar is missing.
 
-    `absent` says why a layer has nothing to show; `summary` is the picture in words; `mtf` the grid of time frames.
-    `mix`: which leverage mix the liquidation map is told with.
+    `absent` says why a layer has nothing to show; `mix` which leverage mix the liquidation map is told with.
     """
 
     base: str
@@ -346,10 +369,7 @@ class Snapshot(FrameHead, tag="snapshot"):
     start_ms: float
     end_ms: float
     history_ms: float
-    chip: Chip
     absent: dict[str, str]
-    summary: list[str]
-    mtf: MtfGrid | None
     mix: str
 
 
