@@ -39,7 +39,7 @@ def test_a_page_shows_what_its_numbers_say_and_needs_nothing_from_outside(first:
     text = (out / "displacements.html").read_text(encoding="utf-8")
     assert page["verdict"] in text
     assert page["data_hash"] in text
-    assert [t["id"] for t in page["tables"]] == ["1", "2", "2b", "3", "4", "5", "6", "7", "9"]
+    assert [t["id"] for t in page["tables"]] == ["1", "2", "2b", "3", "4", "5", "6", "7", "8", "9"]
     assert "http" not in text.replace("http-equiv", "")
     assert "<script" not in text
     assert page["verdict"] == "UNPROVEN"

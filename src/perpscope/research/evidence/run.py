@@ -9,17 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+import numpy as np
 
 import perpscope
 from perpscope.core.errors import ProgrammerError
 from perpscope.core.time import format_ts, parse_ts
 from perpscope.lake import Lake
+from perpscope.report.files import write_files
 from perpscope.research.event_study import Prepared
 from perpscope.research.evidence.adapters import Adapter
 from perpscope.research.evidence.collect import Window, collect, instrument_hash
 from perpscope.research.evidence.gates import gates, gates_hash
+from perpscope.research.evidence.incremental import Added, incremental, incremental_table
 from perpscope.research.evidence.judge import Decision, judge
 from perpscope.research.evidence.measure import measure
 from perpscope.research.evidence.plan import SHARPE, promise, report_results
@@ -34,6 +38,8 @@ from perpscope.stats.multiplicity import benjamini_hochberg
 
 Progress = Callable[[str, float, float], None]
 LEDGER = "trials.jsonl"
+INCREMENTS = "_incremental.json"
+Kept = TypeVar("Kept")
 
 _shared: Ready | None = None
 """What forked workers inherit: the prepared data of the run, never copied."""
@@ -81,6 +87,7 @@ def run(
             found[name] = measured
             if progress:
                 progress(f"measured {name}", done, len(todo))
+    found = _with_increments(lake, adapters, window, out, found, stamps, seed, progress)
     for one in adapters:
         if found[one.name].sharpe_by_horizon:
             report_results(ledger, one, window, data, moment, found[one.name].sharpe_by_horizon)
@@ -106,22 +113,58 @@ def code_hash() -> str:
 
 
 def _kept(out: Path, name: str, stamp: str) -> Measured | None:
-    path = out / "measured" / f"{name}.json"
+    stamped = _decoded(out / "measured" / f"{name}.json", Stamped)
+    return stamped.measured if stamped is not None and stamped.stamp == stamp else None
+
+
+def _decoded(path: Path, kind: type[Kept]) -> Kept | None:
     if not path.is_file():
         return None
     try:
-        stamped = msgspec.json.decode(path.read_bytes(), type=Stamped)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError):  # half a file, or one of an older version: measure again
         return None
-    return stamped.measured if stamped.stamp == stamp else None
 
 
 def _keep(out: Path, name: str, stamped: Stamped) -> None:
-    folder = out / "measured"
-    folder.mkdir(exist_ok=True)
-    unfinished = folder / f".{name}.part"
-    unfinished.write_bytes(msgspec.json.encode(stamped))
-    unfinished.replace(folder / f"{name}.json")
+    write_files(out / "measured", {f"{name}.json": msgspec.json.encode(stamped)}, "What was measured")
+
+
+class StampedAdded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every factor adds to the others, with the hash of all that it depends on."""
+
+    stamp: str
+    added: list[Added]
+
+
+def _with_increments(
+    lake: Lake,
+    adapters: Sequence[Adapter],
+    window: Window,
+    out: Path,
+    found: dict[str, Measured],
+    stamps: dict[str, str],
+    seed: int,
+    progress: Progress | None,
+) -> dict[str, Measured]:
+    """Every measured factor with table 8, which is about all of them together; one factor alone has no such table."""
+    usable = [one for one in adapters if not found[one.name].facts.missing]
+    if len(usable) < 2:
+        return found
+    stamp = digest([{one.name: stamps[one.name] for one in usable}])
+    path = out / "measured" / INCREMENTS
+    kept = _decoded(path, StampedAdded)
+    if kept is None or kept.stamp != stamp:
+        if progress:
+            progress("incremental value", 0, 1)
+        ready = _prepare(lake, usable, window, seed, progress)
+        added = incremental(ready, [one.name for one in usable], np.random.default_rng([seed, 8]))
+        kept = StampedAdded(stamp, added)
+        write_files(path.parent, {INCREMENTS: msgspec.json.encode(kept)}, "The incremental value")
+    tables = {one.name: incremental_table(one) for one in kept.added}
+    return {
+        name: msgspec.structs.replace(m, tables=[*m.tables, tables[name]]) if name in tables else m for name, m in found.items()
+    }
 
 
 def _prepare(lake: Lake, adapters: Sequence[Adapter], window: Window, seed: int, progress: Progress | None) -> Ready:
