@@ -27,7 +27,7 @@ def ready(close: np.ndarray, claims: dict[str, Claims], days: int) -> Ready:
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Added]:
-    """Every 4 h: `true` foresees 62% of signs, `twin` says the same, `noise` nothing, `loud` that moves double; `mute` is mute."""
+    """Every 4 h `true` foresees 62% of signs, `twin` says it too, `noise` nothing, `loud` that moves double, `mute` is mute."""
     rng = np.random.default_rng(11)
     days = 900
     steps = days * 6
