@@ -91,6 +91,14 @@ class InstrumentEntry:
 
 
 @dataclass(frozen=True)
+class SealedEntry:
+    """Every commit of a venue's hot log up to `seq` is in the files of this catalogue."""
+
+    venue: str
+    seq: int
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """Everything a lake holds, at one generation."""
 
@@ -99,6 +107,11 @@ class Catalogue:
     files: tuple[FileEntry, ...] = ()
     sources: tuple[SourceEntry, ...] = ()
     instruments: tuple[InstrumentEntry, ...] = ()
+    sealed: tuple[SealedEntry, ...] = ()
+
+    def sealed_until(self, venue: str) -> int:
+        """The last commit of the venue's hot log that the files hold; 0 where none is."""
+        return next((s.seq for s in self.sealed if s.venue == venue), 0)
 
     def by_key(self) -> dict[tuple[str, str, str, str, str], FileEntry]:
         return {entry.key: entry for entry in self.files}
@@ -149,7 +162,8 @@ def save(root: Path, catalogue: Catalogue) -> None:
 def rebuild(root: Path) -> Catalogue:
     """The catalogue that the sealed files themselves tell: the newest generation of every period and origin.
 
-    Sources and declared instruments are not in the files; importing a source again finds its rows present.
+    Sources and declared instruments are not in the files; importing a source again finds its rows present. What of the hot
+    log is sealed is told by its own marks, which follow the catalogue and never run ahead of it.
 
     Raises:
         DataError: if a file with the name of a sealed one is not readable.
@@ -161,8 +175,11 @@ def rebuild(root: Path) -> Catalogue:
         entry = entry_of(root, path)
         if entry.key not in newest or newest[entry.key].generation < entry.generation:
             newest[entry.key] = entry
+    from perpscope.lake.hot.day import sealed_marks
+
     files = tuple(newest[key] for key in sorted(newest))
-    return Catalogue(generation=max((f.generation for f in files), default=0), files=files)
+    sealed = tuple(SealedEntry(venue, seq) for venue, seq in sealed_marks(root)) if files else ()
+    return Catalogue(generation=max((f.generation for f in files), default=0), files=files, sealed=sealed)
 
 
 def entry_of(root: Path, path: Path) -> FileEntry:
