@@ -108,7 +108,7 @@ def test_opens_that_would_break_before_the_close_are_not_placed():
 # --- against the slow filter ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "n", "spread", "volatility"), [(1, 40, 0.0, 0.01), (2, 30, 0.5, 0.004), (3, 12, 0.5, 0.02)])
+@pytest.mark.parametrize(("seed", "n", "spread", "volatility"), [(1, 40, 0.0, 0.01), (2, 14, 0.5, 0.004), (3, 8, 0.5, 0.02)])
 def test_the_filter_agrees_with_a_slow_independent_one(seed, n, spread, volatility):
     phi, theta = 0.35, 0.7
     tables = random_tables(seed, n, volatility=volatility)
