@@ -10,7 +10,7 @@ from msgspec import Meta
 from perpscope.core.errors import DataError
 from perpscope.core.time import plausible
 
-Price = Annotated[float, Meta(gt=0, le=1e15)]
+Price = Annotated[float, Meta(ge=1e-15, le=1e15)]
 Quantity = Annotated[float, Meta(ge=0, le=1e18)]
 Rate = Annotated[float, Meta(ge=-1, le=1)]
 Ident = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -40,7 +40,7 @@ def read(wanted: msgspec.json.Decoder[_T], payload: bytes | msgspec.Raw, what: s
         (99.5, 2.0)
         >>> read(decoder(tuple[Price, Quantity]), b'["nan", "2"]', "level")
         Traceback (most recent call last):
-        perpscope.core.errors.DataError: This is no level (Expected `float` > 0.0 - at `$[0]`). Offending piece: ...
+        perpscope.core.errors.DataError: This is no level (Expected `float` >= 1e-15 - at `$[0]`). Offending piece: ...
     """
     if len(bytes(payload) if isinstance(payload, msgspec.Raw) else payload) > LARGEST:
         raise DataError(f"This is no {what}: it has more than {LARGEST} bytes.", bytes(payload)[:200])

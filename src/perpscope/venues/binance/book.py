@@ -9,31 +9,33 @@ from __future__ import annotations
 
 import msgspec
 
-from perpscope.core.errors import DataError
-from perpscope.venues.book_sync import NO_ID, BookMessage, Level
+from perpscope.venues.book_sync import NO_ID, BookMessage
+from perpscope.venues.numbers import Ident, Levels, Millis, decoder, read
 
 _MS = 1_000_000
 
 
-class _Depth(msgspec.Struct):
-    E: int
-    U: int
-    u: int
-    b: list[Level]
-    a: list[Level]
+class Depth(msgspec.Struct, kw_only=True):
+    """The `data` of a depth message. Quantities are in the venue's unit: coins, or contracts on COIN-M."""
+
+    E: Millis
+    U: Ident
+    u: Ident
+    b: Levels
+    a: Levels
     pu: int = NO_ID
-    T: int | None = None
+    T: Millis | None = None
 
 
 class _Snapshot(msgspec.Struct):
-    last_update_id: int = msgspec.field(name="lastUpdateId")
-    bids: list[Level]
-    asks: list[Level]
-    E: int | None = None
-    T: int | None = None
+    last_update_id: Ident = msgspec.field(name="lastUpdateId")
+    bids: Levels
+    asks: Levels
+    E: Millis | None = None
+    T: Millis | None = None
 
 
-_depth, _snapshot = msgspec.json.Decoder(_Depth, strict=False), msgspec.json.Decoder(_Snapshot, strict=False)
+_depth, _snapshot = decoder(Depth), decoder(_Snapshot)
 
 
 class FuturesRule:
@@ -55,6 +57,11 @@ class FuturesRule:
         return False
 
 
+def book_message(d: Depth, receive_ts: int) -> BookMessage:
+    """A decoded depth message for the sequence machine."""
+    return BookMessage((d.E if d.T is None else d.T) * _MS, receive_ts, d.U, d.u, d.pu, d.b, d.a)
+
+
 def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
     """The `data` of a depth message.
 
@@ -65,11 +72,7 @@ def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
         >>> parse_depth(b'{"E":7,"T":6,"U":4,"u":5,"pu":3,"b":[["99.5","2"]],"a":[]}', 8).bids
         [(99.5, 2.0)]
     """
-    try:
-        d = _depth.decode(payload)
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Binance depth message ({fault}).", payload[:200]) from None
-    return BookMessage((d.E if d.T is None else d.T) * _MS, receive_ts, d.U, d.u, d.pu, d.b, d.a)
+    return book_message(read(_depth, payload, "Binance depth message"), receive_ts)
 
 
 def parse_snapshot(payload: bytes, receive_ts: int) -> BookMessage:
@@ -78,10 +81,7 @@ def parse_snapshot(payload: bytes, receive_ts: int) -> BookMessage:
     Raises:
         DataError: if it is none.
     """
-    try:
-        s = _snapshot.decode(payload)
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Binance depth snapshot ({fault}).", payload[:200]) from None
+    s = read(_snapshot, payload, "Binance depth snapshot")
     stamp = s.E if s.T is None else s.T
     ts = receive_ts if stamp is None else stamp * _MS
     return BookMessage(ts, receive_ts, s.last_update_id, s.last_update_id, NO_ID, s.bids, s.asks, snapshot=True)

@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import msgspec
 
-from perpscope.core.errors import DataError
-from perpscope.venues.book_sync import NO_ID, BookMessage, Level
+from perpscope.venues.book_sync import NO_ID, BookMessage
+from perpscope.venues.numbers import Ident, Levels, Millis, decoder, read
 
 _MS = 1_000_000
 
 
-class _Depth(msgspec.Struct):
-    E: int
-    U: int
-    u: int
-    b: list[Level]
-    a: list[Level]
+class Depth(msgspec.Struct, kw_only=True):
+    """The `data` of a depth message."""
+
+    E: Millis
+    U: Ident
+    u: Ident
+    b: Levels
+    a: Levels
 
 
 class _Snapshot(msgspec.Struct):
-    last_update_id: int = msgspec.field(name="lastUpdateId")
-    bids: list[Level]
-    asks: list[Level]
+    last_update_id: Ident = msgspec.field(name="lastUpdateId")
+    bids: Levels
+    asks: Levels
 
 
-_depth, _snapshot = msgspec.json.Decoder(_Depth, strict=False), msgspec.json.Decoder(_Snapshot, strict=False)
+_depth, _snapshot = decoder(Depth), decoder(_Snapshot)
 
 
 class SpotRule:
@@ -51,6 +53,11 @@ class SpotRule:
         return False
 
 
+def book_message(d: Depth, receive_ts: int) -> BookMessage:
+    """A decoded depth message for the sequence machine."""
+    return BookMessage(d.E * _MS, receive_ts, d.U, d.u, NO_ID, d.b, d.a)
+
+
 def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
     """The `data` of a depth message.
 
@@ -61,11 +68,7 @@ def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
         >>> parse_depth(b'{"E":7,"U":4,"u":5,"b":[["99.5","2"]],"a":[]}', 8).exchange_ts
         7000000
     """
-    try:
-        d = _depth.decode(payload)
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Binance spot depth message ({fault}).", payload[:200]) from None
-    return BookMessage(d.E * _MS, receive_ts, d.U, d.u, NO_ID, d.b, d.a)
+    return book_message(read(_depth, payload, "Binance spot depth message"), receive_ts)
 
 
 def parse_snapshot(payload: bytes, receive_ts: int) -> BookMessage:
@@ -74,8 +77,5 @@ def parse_snapshot(payload: bytes, receive_ts: int) -> BookMessage:
     Raises:
         DataError: if it is none.
     """
-    try:
-        s = _snapshot.decode(payload)
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Binance spot snapshot ({fault}).", payload[:200]) from None
+    s = read(_snapshot, payload, "Binance spot snapshot")
     return BookMessage(receive_ts, receive_ts, s.last_update_id, s.last_update_id, NO_ID, s.bids, s.asks, snapshot=True)
