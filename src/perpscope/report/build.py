@@ -107,7 +107,7 @@ def build_report(
     )
     titles = {key: node.fold.spec for key, node in sorted(graph.nodes.items())}
     tell("describing", 0, 1)
-    document = _document(results, source.origins if taken.whole else {}, titles)
+    document = document_of(results, source.origins if taken.whole else {}, titles)
     tell("describing", 1, 1)
     return Report(document, results)
 
@@ -137,7 +137,8 @@ def _name(instrument: Instrument) -> str:
     return f"{instrument.venue} {instrument.symbol}"
 
 
-def _document(results: Results, origins: Mapping[str, Any], specs: Mapping[str, Any]) -> Document:
+def document_of(results: Results, origins: Mapping[str, Any], specs: Mapping[str, Any]) -> Document:
+    """What the rows say, section by section; `specs` are those of the folds by key."""
     price = read_price(results)
     made: dict[str, Any] = {}
     absent: dict[str, str] = {}

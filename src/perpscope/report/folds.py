@@ -71,6 +71,9 @@ def run(graph: Graph, tables: Mapping[str, Table], gaps: Table, at: int, progres
 
 def _missing(graph: Graph, name: str, frame: str) -> Iterator[str]:
     """The kinds of event, in words, that a fold needs and nobody supplies."""
+    one_of: tuple[str, ...] = getattr(fold_class(name), "one_of", ())
+    if one_of and not any(map(graph.can_supply, one_of)):
+        yield " or ".join(kind.replace("_", " ") for kind in one_of)
     for declared in fold_class(name).with_settings({}, frame).inputs:
         if declared.endswith("?") or graph.can_supply(declared):
             continue

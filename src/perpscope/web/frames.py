@@ -93,7 +93,7 @@ class Arrays:
 
 
 def place_table(arrays: Arrays, table: Table, without: frozenset[str] = frozenset(), fine: bool = False) -> list[Column]:
-    """Place the columns of a table, times as ms; `fine` keeps prices and quantities as float64."""
+    """Place the columns of a table, times as ms; `fine` keeps prices as float64."""
     return [place_column(arrays, c, table[c.name], fine) for c in table.schema.columns if c.name not in without]
 
 
@@ -110,7 +110,7 @@ def place_column(arrays: Arrays, column: TableColumn, values: npt.NDArray[Any], 
         values, dtype = np.where(np.isin(values, list(known)), values, NO_CHOICE), "uint8"
     elif values.dtype == np.bool_:
         dtype = "uint8"
-    elif fine or column.unit in _FINE or column.unit == "flag":
+    elif (fine and column.unit == "price") or column.unit in _FINE or column.unit == "flag":
         dtype = "float64"
     at = arrays.place(values, dtype)
     return Column(name=name, unit=column.unit, help=column.help, dtype=dtype, offset=at, choices=choices)
