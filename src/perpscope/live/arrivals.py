@@ -125,6 +125,11 @@ class Arrivals:
 
 
 def _in_order(parts: list[Table]) -> Table:
-    """Rows by clock as the lake orders them: what came first stands first among equals, nothing is told twice."""
+    """Rows by clock, nothing told twice. Among equals what came first stands first, but prints stand by their id: one that
+    was fetched later to fill a hole takes its place."""
     table = Table.concat(parts)
-    return merge.by_key([table]).table if merge.has_key(table) else table.sorted()
+    if not merge.has_key(table):
+        return table.sorted()
+    if table.schema.name == "trade":
+        table = table[np.lexsort((table["trade_id"], table.clock))]
+    return merge.by_key([table]).table
