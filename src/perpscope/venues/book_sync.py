@@ -84,6 +84,11 @@ class BookSync:
     _last: BookMessage | None = None
     _latest_ts: int = -(2**63)
 
+    @property
+    def buffered(self) -> int:
+        """Updates that wait for a snapshot."""
+        return len(self._buffer)
+
     def feed(self, message: BookMessage) -> list[BookMessage]:
         """What may be applied now, in order; times never run back. A snapshot comes out before the updates it bridges.
 
