@@ -9,6 +9,7 @@ How two neighbours are recognised is the stream's *continuity*:
 - `step`: `ref_ts` follows by exactly `ns` (bars);
 - `ids`: the id follows by one (a proof: a silence between consecutive ids is quiet, not a hole);
 - `silence`: no more than `ns` pass (tapes without consecutive ids, polled values);
+- `declared`: every row is a neighbour unless a declared gap lies between (what a recorder wrote, which knows its holes);
 - `any`: every row is a neighbour (settlements, events that come when they come).
 
 Source: own.
@@ -38,7 +39,7 @@ NOTHING: Stretches = np.empty((0, 4), np.int64)
 class Continuity:
     """The rule by which two rows are neighbours; `ns` is the step or the longest silence."""
 
-    rule: Literal["step", "ids", "silence", "any"] = "any"
+    rule: Literal["step", "ids", "silence", "declared", "any"] = "any"
     ns: int = SILENCE
 
     def joins(self, last: npt.NDArray[np.int64], first: npt.NDArray[np.int64]) -> Any:
@@ -94,6 +95,28 @@ def cover(marks: Stretches, continuity: Continuity) -> Stretches:
         ]
     )
     return _ordered(stretches, 0)
+
+
+def without(stretches: Stretches, gaps: Stretches) -> Stretches:
+    """The stretches without what lies in the gaps (first two columns: from, to, the end excluded).
+
+    Example:
+        >>> without(np.array([[0, 9, -1, -1]]), np.array([[3, 5, -1, -1]])).tolist()
+        [[0, 2, -1, -1], [5, 9, -1, -1]]
+    """
+    left = [list(row) for row in stretches.tolist()]
+    for start, end in gaps[:, :2].tolist():
+        pieces = []
+        for first, last, first_id, last_id in left:
+            if end <= first or start > last:
+                pieces.append([first, last, first_id, last_id])
+                continue
+            if first < start:
+                pieces.append([first, start - 1, first_id, -1])
+            if end <= last:
+                pieces.append([end, last, -1, last_id])
+        left = pieces
+    return np.array(left, np.int64).reshape(-1, 4)
 
 
 def clip(stretches: Stretches, until: int, last_row: int) -> Stretches:

@@ -18,9 +18,10 @@ from perpscope.core.table import Schema, Table
 from perpscope.core.time import DAY
 from perpscope.lake import merge
 from perpscope.lake.catalogue import FileEntry
-from perpscope.lake.coverage import ANY, NOTHING, Continuity, Stretches, clip, cover, holes, inside, union
+from perpscope.lake.coverage import ANY, NOTHING, Continuity, Stretches, clip, cover, holes, inside, union, without
 
 BEGINNING = int(np.iinfo(np.int64).min)
+NO_GAPS = GAP.empty()
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Gathered:
     patience: int
     """The longest silence, ns, that is no hole."""
 
+    declared: Table = NO_GAPS
+    """The holes that a recorder declared, as far as no other origin fills them; they are among `holes`."""
+
 
 def gather(
     stream: str,
@@ -56,8 +60,12 @@ def gather(
     start: int,
     end: int,
     order: Sequence[str],
+    declared: Table = NO_GAPS,
 ) -> Gathered:
-    """Rows of a stream from the files of its origins; `order` names the origins, the most trusted first."""
+    """Rows of a stream from the files of its origins; `order` names the origins, the most trusted first. `declared` are the
+    gap rows of the instrument: they cut what a recorder's origin covers."""
+    gaps = _of_kind(declared, stream, end)
+    cuts = np.column_stack([gaps["ref_ts"], gaps["end_ts"]])
     tables, covered, rules = [], [], []
     for origin in order:
         mine = sorted((e for e in entries if e.origin == origin and e.first_clock <= end), key=lambda e: e.period)
@@ -66,14 +74,21 @@ def gather(
         rule = mine[-1].continuity if mine else ANY
         tables.append(table)
         rules.append(rule)
-        covered.append(_coverage(mine, rule, table, start, end))
+        whole = _coverage(mine, rule, table, start, end)
+        covered.append(without(whole, cuts) if rule.rule == "declared" else whole)
     if stream_kind(stream) in merge.BY_STRETCH:
         merged, shares = _by_stretch(tables, covered, schema)
     else:
         merged, shares = _by_row(tables, schema)
     found, known = _holes(stream, covered, rules, end)
     patience = max((rule.ns for rule in rules), default=0)
-    return Gathered(stream, merged, {o: n for o, n in zip(order, shares, strict=True) if n}, found, known, patience)
+    by_origin = {o: n for o, n in zip(order, shares, strict=True) if n}
+    if not len(gaps):
+        return Gathered(stream, merged, by_origin, found, known, patience)
+    others = [c for c, rule in zip(covered, rules, strict=True) if rule.rule != "declared"]
+    still = _unfilled(gaps, union(others))
+    holes_, known_ = _with_declared(stream, found, known, still)
+    return Gathered(stream, merged, by_origin, holes_, known_, patience, still)
 
 
 def gap_rows(gathered: Sequence[Gathered], start: int, end: int) -> Table:
@@ -87,7 +102,12 @@ def gap_rows(gathered: Sequence[Gathered], start: int, end: int) -> Table:
         name = stream_kind(one.stream).upper()
         if name not in GapKind.__members__:
             continue
+        said = list(zip(*(one.declared[n].tolist() for n in GAP.names), strict=True))
+        rows += [row for row in said if start < row[1] <= end]
+        told = {(ref, stop, known) for ref, known, stop, _, _ in said}
         for hole, known in zip(one.holes, one.known, strict=True):
+            if (hole.start, hole.end, known) in told:
+                continue
             for begin, stop in _pieces(hole, one.patience):
                 seen = known if stop == hole.end else stop - 1
                 if start < seen <= end:
@@ -102,6 +122,41 @@ def _pieces(hole: Hole, patience: int) -> list[tuple[int, int]]:
     first = -(-(hole.start + patience) // DAY) * DAY
     edges = [hole.start, *(midnight + 1 for midnight in range(first, hole.end - 1, DAY)), hole.end]
     return list(pairwise(edges))
+
+
+def _of_kind(declared: Table, stream: str, end: int) -> Table:
+    name = stream_kind(stream).upper()
+    if not len(declared) or name not in GapKind.__members__:
+        return GAP.empty()
+    return declared[(declared["kind"] == int(GapKind[name])) & (declared["known_ts"] <= end)]
+
+
+def _unfilled(gaps: Table, filled: Stretches) -> Table:
+    """The gap rows, as they are where nothing fills them, else what is left of them."""
+    if not len(filled):
+        return gaps
+    spans = np.column_stack([filled[:, 0], filled[:, 1] + 1])
+    rows = []
+    for ref, known, stop, kind, cause in zip(*(gaps[n].tolist() for n in GAP.names), strict=True):
+        for first, last, _, _ in without(np.array([[ref, stop - 1, -1, -1]]), spans).tolist():
+            rows.append((first, known, last + 1, kind, cause))
+    columns = np.array(rows, np.int64).reshape(-1, 5).T
+    return Table.of(GAP, **dict(zip(GAP.names, columns, strict=True)))
+
+
+def _with_declared(
+    stream: str, found: tuple[Hole, ...], known: tuple[int, ...], declared: Table
+) -> tuple[tuple[Hole, ...], tuple[int, ...]]:
+    """Holes found and holes declared, each stretch of time told once, by start."""
+    spans = np.column_stack([declared["ref_ts"], declared["end_ts"]])
+    whole = []
+    for hole, seen in zip(found, known, strict=True):
+        for first, last, _, _ in without(np.array([[hole.start, hole.end - 1, -1, -1]]), spans).tolist():
+            whole.append((Hole(stream, first, last + 1, hole.cause), seen))
+    for ref, seen, stop, _, cause in zip(*(declared[n].tolist() for n in GAP.names), strict=True):
+        whole.append((Hole(stream, ref, stop, GapCause(cause)), seen))
+    whole.sort(key=lambda pair: pair[0].start)
+    return tuple(hole for hole, _ in whole), tuple(seen for _, seen in whole)
 
 
 def hole_count(entries: Sequence[FileEntry]) -> int:
@@ -162,7 +217,7 @@ def _holes(
         found.append(Hole(stream, start, stop, cause))
         known.append(after + (rule.ns if rule.rule == "step" else 0))
     last = int(whole[:, 1].max())
-    if rule.rule != "step" and end - last > rule.ns:
+    if rule.rule not in ("step", "declared") and end - last > rule.ns:
         found.append(Hole(stream, last + 1, end, GapCause.STALE))
         known.append(end)
     return tuple(found), tuple(known)

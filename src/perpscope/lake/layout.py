@@ -17,30 +17,37 @@ import numpy.typing as npt
 
 from perpscope.core.errors import UserError
 from perpscope.core.events import stream_kind
-from perpscope.core.time import DAY
+from perpscope.core.time import DAY, HOUR
 
 DAILY = frozenset({"trade", "book_delta", "mark_price"})
 """Kinds with a file a day; all others have one a month."""
 
 CATALOGUE = "catalogue.json"
 LOCK = "writer.lock"
+HOT = "hot"
+"""The folder of the hot log, which has a writer of its own."""
 TEMPORARY = ".tmp-"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE = re.compile(r"(?P<origin>[a-z0-9][a-z0-9_-]*)-(?P<generation>\d+)\.parquet")
 
 
-def periods(stream: str, about: npt.NDArray[np.int64]) -> tuple[list[str], npt.NDArray[np.int64]]:
+def periods(stream: str, about: npt.NDArray[np.int64], hourly: bool = False) -> tuple[list[str], npt.NDArray[np.int64]]:
     """The periods of a stream's rows, and for every row the index of its own, from the time the row is about.
+
+    `hourly` makes hours of the kinds that have a file a day: what was recorded is sealed by the hour, and compacted later.
 
     Example:
         >>> names, index = periods("bars@1h", np.array([1_722_816_000_000_000_000, 1_722_819_600_000_000_000]))
         >>> names, index.tolist()
         (['2024-08'], [0, 0])
     """
-    unit = "D" if stream_kind(stream) in DAILY else "M"
-    days = (about // DAY).astype("datetime64[D]").astype(f"datetime64[{unit}]")
-    found, index = np.unique(days, return_inverse=True)
+    if hourly and stream_kind(stream) in DAILY:
+        found, index = np.unique((about // HOUR).astype("datetime64[h]"), return_inverse=True)
+    else:
+        unit = "D" if stream_kind(stream) in DAILY else "M"
+        days = (about // DAY).astype("datetime64[D]").astype(f"datetime64[{unit}]")
+        found, index = np.unique(days, return_inverse=True)
     return found.astype(str).tolist(), index
 
 

@@ -29,6 +29,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "long_short_ratio": ("ref_ts", "ratio_kind"),
     "position": ("exchange_ts", "wallet"),
     "risk_tier": ("ref_ts", "floor"),
+    "gap": ("ref_ts", "end_ts", "kind", "cause", "known_ts"),
 }
 """The natural key of a kind. Funding stamps carry jitter, so they are compared by the minute."""
 
@@ -38,6 +39,7 @@ and print trades under different ids (raw or aggregated), so mixing their rows w
 
 VENDORS = ("binance-vision", "binance-vision-raw", "tardis", "freqtrade", "tape", "coinalyze", "coinalyze-daily", "coinglass")
 
+NO_PARTS = np.empty(0, np.int64)
 _NOT_CONTENT = frozenset({"receive_ts"})
 
 
@@ -65,7 +67,7 @@ def rank(origin: str, venue: str) -> tuple[int, int, str]:
     base, beat = origin, 0
     if found := re.fullmatch(r"(.+)-(\d+[smhdw])", origin):
         base, beat = found[1], parse_span(found[2])
-    if base == "recording":
+    if base in ("recording", "live"):
         return (0, beat, origin)
     if base == venue:
         return (1, beat, origin)

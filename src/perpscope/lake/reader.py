@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perpscope.core.errors import DataError, UserError, unknown_name
-from perpscope.core.events import KINDS, stream_frame, stream_kind
+from perpscope.core.events import GAP, KINDS, stream_frame, stream_kind
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Schema, Table
 from perpscope.core.time import Timeframe, format_ts
@@ -15,6 +15,7 @@ from perpscope.lake import catalogue as catalogues
 from perpscope.lake import instruments, queries, writer
 from perpscope.lake.catalogue import Catalogue, FileEntry, InstrumentEntry
 from perpscope.lake.gather import BEGINNING, Gathered, Hole, gap_rows, gather
+from perpscope.lake.hot.unsealed import Unsealed
 from perpscope.lake.merge import rank
 from perpscope.lake.source import Source
 from perpscope.lake.sources.base import RISK_TIER
@@ -43,18 +44,19 @@ class Lake:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.catalogue: Catalogue = catalogues.load(self.path)
+        self.refresh()
 
     def refresh(self) -> None:
-        """Look at the catalogue again, after another process has imported."""
-        self.catalogue = catalogues.load(self.path)
+        """Look again, after another process has imported, recorded or sealed."""
+        self.catalogue: Catalogue = catalogues.load(self.path)
+        self._unsealed: Unsealed | None = None
+        self._gaps: dict[tuple[str, str], Table] = {}
 
     def instruments(self) -> list[Instrument]:
         """Every instrument that has any stream, with what was declared of it (no rows are read)."""
-        return [
-            instruments.instrument(self.catalogue, venue, symbol)
-            for venue, symbol in sorted({(f.venue, f.symbol) for f in self.catalogue.files if _fed(f.stream)})
-        ]
+        sealed = {(f.venue, f.symbol) for f in self.catalogue.files if _fed(f.stream)}
+        recorded = {key for key, streams in self._hot().contents.items() if any(map(_fed, streams))}
+        return [instruments.instrument(self.catalogue, venue, symbol) for venue, symbol in sorted(sealed | recorded)]
 
     def streams(self, venue: str, symbol: str, end: int | None = None) -> list[str]:
         """The streams with at least one row known by `end`: "bars@5m", "trade", "open_interest", ...
@@ -63,8 +65,9 @@ class Lake:
             UserError: if the instrument is not in the lake.
         """
         until = END_OF_TIME if end is None else end
-        files = self._files(venue, symbol)
-        return sorted({f.stream for f in files if _fed(f.stream) and f.rows and f.first_clock <= until})
+        sealed = {f.stream for f in self._files(venue, symbol) if f.rows and f.first_clock <= until}
+        recorded = {s for s, found in self._hot().streams(venue, symbol).items() if found.first_clock <= until}
+        return sorted(filter(_fed, sealed | recorded))
 
     def span(self, venue: str, symbol: str, stream: str) -> tuple[int, int]:
         """The clocks of the first and the last row of a stream.
@@ -117,7 +120,7 @@ class Lake:
         low, high = BEGINNING if start is None else start, END_OF_TIME if end is None else end
         if high == END_OF_TIME:
             high = max(f.last_clock for f in entries)
-        return gather(stream, schema_of(stream), entries, self._table, low, high, order)
+        return gather(stream, schema_of(stream), entries, self._table, low, high, order, self._declared(venue, symbol))
 
     def holes(self, venue: str, symbol: str, stream: str, end: int | None = None) -> list[Hole]:
         """Every hole of a stream known by `end`, from the catalogue and, for the last stretch, the rows.
@@ -194,11 +197,12 @@ class Lake:
             self.catalogue = transaction.commit([], [InstrumentEntry.of(instrument)])
 
     def scan(self, venue: str, symbol: str, stream: str) -> polars.LazyFrame:
-        """All rows of all origins as a polars frame, for research by hand (`lake.queries`)."""
-        return queries.scan(self.path, self._entries(venue, symbol, stream))
+        """All sealed rows of all origins as a polars frame, for research by hand (`lake.queries`)."""
+        return queries.scan(self.path, [f for f in self._entries(venue, symbol, stream) if f.sha256])
 
     def sql(self) -> duckdb.DuckDBPyConnection:
-        """A duckdb connection with one view per stream (`bars_5m`, `trade`), for research by hand (`lake.queries`)."""
+        """A duckdb connection with one view per stream (`bars_5m`, `trade`) over the sealed files, for research by
+        hand (`lake.queries`)."""
         return queries.connect(self.path, self.catalogue.files)
 
     def check(self) -> list[str]:
@@ -217,28 +221,54 @@ class Lake:
 
     def _files(self, venue: str, symbol: str) -> list[FileEntry]:
         files = [f for f in self.catalogue.files if f.venue == venue and f.symbol == symbol]
-        if not files:
-            if not self.catalogue.files:
+        hot = self._hot()
+        if not files and (venue, symbol) not in hot.contents:
+            known = {f"{f.venue} {f.symbol}" for f in self.catalogue.files} | {f"{v} {s}" for v, s in hot.contents}
+            if not known:
                 raise UserError(f"The lake {self.path} is empty. Import data first.")
-            known = {f"{f.venue} {f.symbol}" for f in self.catalogue.files}
             raise unknown_name("instrument", f"{venue} {symbol}", known)
         return files
 
     def _entries(self, venue: str, symbol: str, stream: str) -> list[FileEntry]:
         files = self._files(venue, symbol)
-        found = [f for f in files if f.stream == stream]
+        found = {f.key: f for f in files if f.stream == stream}
+        hot = self._hot()
+        try:
+            found |= {f.key: f for f in hot.entries(venue, symbol, stream)}
+        except DataError:
+            self._raise_if_changed()
+            raise
         if not found:
-            raise unknown_name(f"stream of {venue} {symbol}", stream, {f.stream for f in files})
-        return found
+            raise unknown_name(f"stream of {venue} {symbol}", stream, {f.stream for f in files} | {*hot.streams(venue, symbol)})
+        return list(found.values())
+
+    def _hot(self) -> Unsealed:
+        if self._unsealed is None:
+            self._unsealed = Unsealed(self.path, self.catalogue)
+        return self._unsealed
+
+    def _declared(self, venue: str, symbol: str) -> Table:
+        """Every gap that a recorder declared for the instrument."""
+        if (venue, symbol) not in self._gaps:
+            sealed = {f.key: f for f in self.catalogue.files if (f.venue, f.symbol, f.stream) == (venue, symbol, GAP.name)}
+            found = sealed | {f.key: f for f in self._hot().entries(venue, symbol, GAP.name)}
+            tables = [self._table(found[key]) for key in sorted(found)]
+            self._gaps[venue, symbol] = Table.concat([GAP.empty(), *tables]).sorted()
+        return self._gaps[venue, symbol]
+
+    def _raise_if_changed(self) -> None:
+        if catalogues.load(self.path).generation != self.catalogue.generation:
+            self.refresh()
+            raise UserError("An import changed the lake while it was being read. Read again.") from None
 
     def _table(self, entry: FileEntry) -> Table:
+        if not entry.sha256:
+            return self._hot().table(entry)
         try:
             return writer.read_entry(self.path, entry, schema_of(entry.stream))
         except DataError:
-            if catalogues.load(self.path).generation == self.catalogue.generation:
-                raise
-            self.refresh()
-            raise UserError("An import changed the lake while it was being read. Read again.") from None
+            self._raise_if_changed()
+            raise
 
 
 def schema_of(stream: str) -> Schema:
@@ -258,5 +288,5 @@ def schema_of(stream: str) -> Schema:
 
 
 def _fed(stream: str) -> bool:
-    """Whether folds can be fed with the stream (margin tables are part of the instrument instead)."""
-    return stream_kind(stream) in KINDS
+    """Whether a stream is offered: margin tables are part of the instrument, declared gaps of every stream."""
+    return stream_kind(stream) in KINDS and stream != GAP.name

@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from perpscope.core.errors import DataError, UserError
 from perpscope.core.events import stream_kind
 from perpscope.core.table import Schema, Table
 from perpscope.lake import catalogue as catalogues
 from perpscope.lake import codec, merge
-from perpscope.lake.catalogue import Catalogue, FileEntry, InstrumentEntry, SourceEntry
+from perpscope.lake.catalogue import Catalogue, FileEntry, InstrumentEntry, SealedEntry, SourceEntry
 from perpscope.lake.coverage import Continuity, Stretches, cover, inside
-from perpscope.lake.layout import CATALOGUE, LOCK, TEMPORARY, check_names, is_sealed, periods
+from perpscope.lake.layout import CATALOGUE, HOT, LOCK, TEMPORARY, check_names, is_sealed, periods
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Transaction:
         self.generation = before.generation + 1
         self._entries = before.by_key()
         self._staged: dict[tuple[str, str, str, str, str], FileEntry] = {}
+        self._dropped: set[tuple[str, str, str, str, str]] = set()
 
     def add(
         self,
@@ -64,10 +66,13 @@ class Transaction:
         continuity: Continuity,
         marks: Stretches,
         written: Callable[[int], None] = lambda rows: None,
+        recorded: bool = False,
     ) -> Written:
         """Stage rows of a stream, merged into what this origin has said before, one file a period.
 
-        `marks` say what the source covers (`coverage.marks_of` where it is simply the rows).
+        `marks` say what the source covers (`coverage.marks_of` where it is simply the rows). `recorded` rows come in the order
+        of arrival, each once, and by the hour until their day is compacted: no row is taken for told because its time is
+        covered, and of two tellings of one key the first to arrive stays.
 
         Raises:
             UserError: if a name is not fit for a path.
@@ -75,24 +80,42 @@ class Transaction:
         """
         check_names(venue, symbol, origin)
         total = Written()
-        names, of_row = periods(stream, table[table.schema.names[0]])
-        mark_names, of_mark = periods(stream, marks[:, 0])
+        names, of_row = self._periods(venue, symbol, stream, origin, table[table.schema.names[0]], recorded)
+        mark_names, of_mark = self._periods(venue, symbol, stream, origin, marks[:, 0], recorded)
         for period in sorted({*names, *mark_names}):
             mine = of_row == (names.index(period) if period in names else -1)
             rows = table if mine.all() else table[mine]
             covered = marks[of_mark == (mark_names.index(period) if period in mark_names else -1)]
             key = (venue, symbol, stream, period, origin)
-            total += self._merge(key, rows, cover(covered, continuity), continuity)
+            total += self._merge(key, rows, cover(covered, continuity), continuity, recorded)
             written(len(rows))
         return total
 
-    def _merge(self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity) -> Written:
+    def _periods(
+        self, venue: str, symbol: str, stream: str, origin: str, about: npt.NDArray[np.int64], hourly: bool
+    ) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """By the hour where that is asked for, but into the day's file where the day has been compacted."""
+        names, of_row = periods(stream, about, hourly)
+        days = [name[:10] if (venue, symbol, stream, name[:10], origin) in self._entries else name for name in names]
+        if days == names:
+            return names, of_row
+        unique = sorted(set(days))
+        return unique, np.array([unique.index(day) for day in days])[of_row]
+
+    def _merge(
+        self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity, recorded: bool
+    ) -> Written:
         old = self._staged.get(key) or self._entries.get(key)
-        if old is None:
+        if old is None and not recorded:
             self._write(key, rows, found, continuity)
             return Written(len(rows))
-        before = read_entry(self.root, old, rows.schema)
-        known = np.array(old.coverage, np.int64).reshape(-1, 4)
+        before = rows.schema.empty() if old is None else read_entry(self.root, old, rows.schema)
+        known = np.array(() if old is None else old.coverage, np.int64).reshape(-1, 4)
+        if recorded:
+            both = Table.concat([before, rows])
+            merged = merge.by_key([both]) if merge.has_key(both) else merge.Merged(both.sorted(), merge.NO_PARTS)
+            self._write(key, merged.table, cover(np.concatenate([known, found]), continuity), continuity)
+            return Written(len(merged.table) - len(before), merged.duplicates, merged.revised)
         if merge.has_key(rows) and merge.has_key(before):
             merged = merge.by_key([rows, before])
             result = Written(len(merged.table) - len(before), merged.duplicates, merged.revised)
@@ -107,13 +130,7 @@ class Transaction:
         return result
 
     def _write(self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity) -> None:
-        venue, symbol, stream, period, origin = key
-        clock = rows.clock
-        first, last = (int(clock[0]), int(clock[-1])) if len(rows) else (int(found[0, 0]), int(found[-1, 1]))
-        stretches = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in found)
-        entry = FileEntry(
-            venue, symbol, stream, period, origin, self.generation, len(rows), first, last, continuity, stretches
-        )  # fmt: skip
+        entry = self._entry(key, rows, found, continuity)
         data = codec.encode(rows, entry.header())
         digest = hashlib.sha256(data).hexdigest()
         path = self.root / entry.path
@@ -122,20 +139,45 @@ class Transaction:
             raise DataError(f"{entry.path} was not written as intended; the disk or file system is faulty.")
         self._staged[key] = replace(entry, bytes=len(data), sha256=digest)
 
-    def commit(self, sources: list[SourceEntry], instruments: list[InstrumentEntry]) -> Catalogue:
+    def _entry(self, key: tuple[str, str, str, str, str], rows: Table, found: Stretches, continuity: Continuity) -> FileEntry:
+        venue, symbol, stream, period, origin = key
+        clock = rows.clock
+        first, last = (int(clock[0]), int(clock[-1])) if len(rows) else (int(found[0, 0]), int(found[-1, 1]))
+        stretches = tuple((int(a), int(b), int(c), int(d)) for a, b, c, d in found)
+        return FileEntry(
+            venue, symbol, stream, period, origin, self.generation, len(rows), first, last, continuity, stretches
+        )  # fmt: skip
+
+    def staged(self) -> list[FileEntry]:
+        """The files of this transaction so far."""
+        return list(self._staged.values())
+
+    def drop(self, entry: FileEntry) -> None:
+        """Leave a file out of the next catalogue (retention, compaction)."""
+        self._dropped.add(entry.key)
+
+    def put(self, entry: FileEntry, table: Table) -> None:
+        """Stage rows as the whole content of `entry`'s period, with its coverage and continuity."""
+        self._write(entry.key, table, np.array(entry.coverage, np.int64).reshape(-1, 4), entry.continuity)
+
+    def commit(
+        self, sources: list[SourceEntry], instruments: list[InstrumentEntry], sealed: tuple[SealedEntry, ...] = ()
+    ) -> Catalogue:
         """Replace the catalogue, then remove the files that it no longer names."""
         for folder in {(self.root / entry.path).parent for entry in self._staged.values()}:
             catalogues.sync_folder(folder)
-        files = {**self._entries, **self._staged}
+        files = {key: entry for key, entry in self._entries.items() if key not in self._dropped} | self._staged
+        marks = {s.venue: s for s in (*self.before.sealed, *sealed)}
         known = {(i.venue, i.symbol): i for i in (*self.before.instruments, *instruments)}
         after = Catalogue(
             generation=self.generation,
             files=tuple(files[key] for key in sorted(files)),
             sources=(*self.before.sources, *sources),
             instruments=tuple(known[key] for key in sorted(known)),
+            sealed=tuple(marks[venue] for venue in sorted(marks)),
         )
         catalogues.save(self.root, after)
-        for key in self._staged.keys() & self._entries.keys():
+        for key in (self._staged.keys() | self._dropped) & self._entries.keys():
             (self.root / self._entries[key].path).unlink(missing_ok=True)
         return after
 
@@ -184,6 +226,8 @@ def sweep(root: Path, known: Catalogue) -> list[Path]:
     keys = known.by_key()
     removed = []
     for path in root.rglob("*"):
+        if path.is_relative_to(root / HOT):
+            continue  # the hot log has its own writer and its own repair
         temporary = path.name.startswith(TEMPORARY)
         if not temporary and (not is_sealed(path) or path in named):
             continue

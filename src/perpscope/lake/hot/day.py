@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from perpscope.core.errors import DataError, UserError
+from perpscope.lake.hot.fence import current
 from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_crc, text_crc
+from perpscope.lake.layout import HOT
 
 FORMAT = 1
-HOT = "hot"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.db")
 
 _TABLES = """
@@ -64,10 +65,10 @@ def _connect(path: Path, mode: str, patience_s: float) -> sqlite3.Connection:
 class DayWriter:
     """The file of one UTC day, open for commits. Not for two threads at once.
 
-    `fence` gives the token to write into a file that is being made, read inside its first transaction.
+    A file that is being made takes its fencing token from the venue's token file, inside its first transaction.
     """
 
-    def __init__(self, path: Path, fence: Callable[[], int], patience_s: float = 5.0) -> None:
+    def __init__(self, path: Path, patience_s: float = 5.0) -> None:
         self.path = path
         self._db = _connect(path, "rwc", patience_s)
         self._db.execute("PRAGMA page_size=16384")
@@ -81,7 +82,7 @@ class DayWriter:
                     self._db.execute(statement)
                 self._db.executemany(
                     "INSERT INTO meta VALUES (?, ?)",
-                    [("format", str(FORMAT)), ("token", str(fence())), ("boot_id", _boot_id()), ("closed", "")],
+                    [("format", str(FORMAT)), ("token", str(current(path.parent))), ("boot_id", _boot_id()), ("closed", "")],
                 )
         check_format(path, self._db)
         self._streams = {(s, n): i for i, s, n in self._db.execute("SELECT id, symbol, name FROM stream")}

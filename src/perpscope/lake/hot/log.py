@@ -23,14 +23,12 @@ from perpscope.core.time import NULL_TS, SECOND, format_ts
 from perpscope.lake.catalogue import sync_folder
 from perpscope.lake.hot import body, witness
 from perpscope.lake.hot.day import DayReader, DayWriter, days, folder
-from perpscope.lake.hot.fence import Fence, current
+from perpscope.lake.hot.fence import Fence
 from perpscope.lake.hot.read import gap_table
 from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame
 from perpscope.lake.hot.reserve import RESERVE_BYTES, DiskFullError, DiskState, Reserve, free_fraction
+from perpscope.lake.hot.unsealed import ORIGIN
 from perpscope.lake.layout import check_names
-
-ORIGIN = "live"
-"""The origin of recorded rows once they are sealed."""
 
 NO_GAPS: Mapping[str, Table] = {}
 
@@ -191,7 +189,7 @@ class HotLog:
                     self._known[names[number]] = (max(before[0], clock), max(before[1], ident))
         self.fence.take(highest)
         for path in files:
-            writer = DayWriter(path, lambda: self.fence.token, self._patience_s)
+            writer = DayWriter(path, self._patience_s)
             writer.set_token(self.fence.token)
             writer.close()
         told = witness.told(self.folder)
@@ -246,7 +244,7 @@ class HotLog:
             self._day.set_meta("closed", format_ts(at))
             self._day.close()
             self._day = None
-        self._day = DayWriter(self.folder / f"{name}.db", lambda: current(self.folder), self._patience_s)
+        self._day = DayWriter(self.folder / f"{name}.db", self._patience_s)
         self._newest = name
         for path in (self.folder, self.folder.parent, self.root):
             sync_folder(path)
