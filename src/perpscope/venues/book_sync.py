@@ -101,7 +101,10 @@ class BookSync:
             >>> [m.last_id for m in told], sync.state.name
             ([100, 103], 'LIVE')
         """
-        if message.snapshot or self.rule.restarts(message):
+        restarts = self.rule.restarts(message)
+        if restarts:
+            self._buffer.clear()  # what waited there belongs to the book before
+        if message.snapshot or restarts:
             return self._snapshot(message._replace(snapshot=True))
         if self.state is SyncState.BUFFERING:
             self._buffer.append(message)

@@ -12,27 +12,27 @@ from typing import Literal
 
 import msgspec
 
-from perpscope.core.errors import DataError
-from perpscope.venues.book_sync import NO_ID, BookMessage, Level
+from perpscope.venues.book_sync import NO_ID, BookMessage
+from perpscope.venues.numbers import Ident, Levels, Millis, decoder, read
 
 _MS = 1_000_000
 
 
 class _Data(msgspec.Struct):
-    u: int
-    b: list[Level]
-    a: list[Level]
+    u: Ident
+    b: Levels
+    a: Levels
 
 
 class _Message(msgspec.Struct):
     topic: str
     type: Literal["snapshot", "delta"]
-    ts: int
+    ts: Millis
     data: _Data
-    cts: int | None = None
+    cts: Millis | None = None
 
 
-_message = msgspec.json.Decoder(_Message, strict=False)
+_message = decoder(_Message)
 
 
 class BybitRule:
@@ -66,9 +66,16 @@ def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
         >>> m.exchange_ts, m.bids, m.snapshot
         (7000000, [(1.5, 0.0)], False)
     """
-    try:
-        m = _message.decode(payload)
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Bybit v5 order book message ({fault}).", payload[:200]) from None
+    return read_depth(payload, receive_ts)[1]
+
+
+def read_depth(payload: bytes, receive_ts: int) -> tuple[str, BookMessage]:
+    """The topic of an orderbook message, and the message.
+
+    Raises:
+        DataError: if it is none, or one of the API before v5.
+    """
+    m = read(_message, payload, "Bybit v5 order book message")
     ts = (m.ts if m.cts is None else m.cts) * _MS
-    return BookMessage(ts, receive_ts, m.data.u, m.data.u, NO_ID, m.data.b, m.data.a, snapshot=m.type == "snapshot")
+    data = m.data
+    return m.topic, BookMessage(ts, receive_ts, data.u, data.u, NO_ID, data.b, data.a, snapshot=m.type == "snapshot")

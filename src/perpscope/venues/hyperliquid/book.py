@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import msgspec
 
-from perpscope.core.errors import DataError
 from perpscope.venues.book_sync import BookMessage
+from perpscope.venues.numbers import Millis, Price, Quantity, decoder, read
 
 _MS = 1_000_000
 
 
 class _Level(msgspec.Struct):
-    px: float
-    sz: float
+    px: Price
+    sz: Quantity
 
 
 class _Data(msgspec.Struct):
-    time: int
+    coin: str
+    time: Millis
     levels: tuple[list[_Level], list[_Level]]
 
 
@@ -29,7 +30,7 @@ class _Message(msgspec.Struct):
     data: _Data
 
 
-_message = msgspec.json.Decoder(_Message, strict=False)
+_message = decoder(_Message)
 
 
 class SnapshotRule:
@@ -61,9 +62,15 @@ def parse_depth(payload: bytes, receive_ts: int) -> BookMessage:
         >>> parse_depth(b'{"channel":"l2Book","data":{"coin":"X","time":7,"levels":[[{"px":"9","sz":"2","n":1}],[]]}}', 8).bids
         [(9.0, 2.0)]
     """
-    try:
-        d = _message.decode(payload).data
-    except (msgspec.MsgspecError, ValueError) as fault:
-        raise DataError(f"This is no Hyperliquid l2Book message ({fault}).", payload[:200]) from None
+    return read_depth(payload, receive_ts)[1]
+
+
+def read_depth(payload: bytes, receive_ts: int) -> tuple[str, BookMessage]:
+    """The coin of an `l2Book` message, and the message.
+
+    Raises:
+        DataError: if it is none.
+    """
+    d = read(_message, payload, "Hyperliquid l2Book message").data
     bids, asks = ([(level.px, level.sz) for level in side] for side in d.levels)
-    return BookMessage(d.time * _MS, receive_ts, d.time, d.time, d.time, bids, asks, snapshot=True)
+    return d.coin, BookMessage(d.time * _MS, receive_ts, d.time, d.time, d.time, bids, asks, snapshot=True)
