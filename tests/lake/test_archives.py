@@ -182,11 +182,29 @@ def test_vision_metrics_are_sorted_and_known_at_the_end_of_their_five_minutes(la
 
 def test_the_label_of_metrics_moved_to_the_start_on_2026_06_25(lake: Lake, csv_file) -> None:
     # the file of the 24th ends with the label 00:00 of the 25th in the old meaning, the next begins with it in the new one
-    old = csv_file("BTCUSDT-metrics-2026-06-24.csv", [_METRICS, "2026-06-24 23:55:00,BTCUSDT,100,6000,1,1,1,1"])
+    last = ["2026-06-24 23:55:00,BTCUSDT,100,6000,1,1,1,1", "2026-06-25 00:00:00,BTCUSDT,101,6000,1,1,1,1"]
+    old = csv_file("BTCUSDT-metrics-2026-06-24.csv", [_METRICS, *last])
     new = csv_file("BTCUSDT-metrics-2026-06-25.csv", [_METRICS, "2026-06-25 00:00:00,BTCUSDT,102,6000,1,1,1,1"])
-    import_files(lake, "binance-vision", [old, new], venue="binance", symbol="BTCUSDT")
+    report = import_files(lake, "binance-vision", [old, new], venue="binance", symbol="BTCUSDT")
     interest = lake.read("binance", "BTCUSDT", "open_interest")
-    assert interest["exchange_ts"].tolist() == [parse_ts("2026-06-24T23:55Z"), parse_ts("2026-06-25T00:05Z")]
+    assert interest["exchange_ts"].tolist() == [parse_ts(f"2026-06-{t}Z") for t in ("24T23:55", "25T00:00", "25T00:05")]
+    assert interest["open_interest"].tolist() == [100.0, 101.0, 102.0]
+    assert [n for n in report.notes if "00:00, is the end" in n]
+    assert lake.holes("binance", "BTCUSDT", "open_interest") == []
+
+
+def test_coin_margined_metrics_state_contracts_and_coins_and_always_the_start(lake: Lake, csv_file) -> None:
+    # the answer that ccxt prints of the same statistics by REST: 13,069,401 contracts of 100 USD are 15,796.97 BTC
+    row = "2024-08-05 00:00:00,BTCUSD_PERP,13069401,15796.96988405,1,1,1,1"
+    _import(
+        lake, "binance-vision", csv_file("BTCUSD_PERP-metrics-2024-08-05.csv", [_METRICS, row]), "binance_coinm", "BTCUSD_PERP"
+    )
+    interest = lake.read("binance_coinm", "BTCUSD_PERP", "open_interest")
+    assert interest["exchange_ts"].tolist() == [parse_ts("2024-08-05T00:05Z")]
+    assert (interest["open_interest"].tolist(), interest["open_interest_notional"].tolist()) == (
+        [15796.96988405],
+        [1306940100.0],
+    )
 
 
 def _feather(path: Path, **columns: object) -> Path:

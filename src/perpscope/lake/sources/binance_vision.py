@@ -18,8 +18,10 @@ ratio are left out of that stream.
 
 A `.CHECKSUM` file beside a zip is compared with it.
 
-The label of `metrics` was the END of its five minutes until 2026-06-24, and is the START since 2026-06-25
-(coin-margined: always the start); either way a value is known at the end. Source:
+The label of `metrics` was the END of its five minutes in files until that of 2026-06-24, and is the START in files since that
+of 2026-06-25 (coin-margined: always the start); either way a value is known at the end. The last row of the 24th and the
+first of the 25th are both labelled 00:00 of the 25th, and are five minutes apart. Coin-margined open interest is stated in
+contracts, and its `value` in coins: coins are taken, contracts x face are the notional. Source:
 github.com/binance/binance-public-data, README and issues 177, 211, 246, 267, 339, 386, 491; headers as printed in the
 files.
 """
@@ -111,7 +113,7 @@ def parse(data: bytes, member: str, path: Path, request: Request) -> Iterator[Pa
         table = fundings(stamps.to_ns(rows["calc_time"], member), floats(rows, "last_funding_rate", member), interval)
         yield Parsed(path, "funding", table, ORIGIN)
     else:
-        yield from _metrics(rows, member, path, inverse[0] is ContractKind.INVERSE)
+        yield from _metrics(rows, member, path, inverse[1] if inverse[0] is ContractKind.INVERSE else None)
 
 
 def _table(data: bytes, what: str, member: str) -> pl.DataFrame:
@@ -156,13 +158,22 @@ def _tape(rows: pl.DataFrame, what: str, member: str, path: Path, contract: tupl
     return Parsed(path, "trade", table, ORIGIN if what == "aggTrades" else f"{ORIGIN}-raw", Continuity("ids"))
 
 
-def _metrics(rows: pl.DataFrame, member: str, path: Path, inverse: bool) -> Iterator[Parsed]:
+def _metrics(rows: pl.DataFrame, member: str, path: Path, face: float | None) -> Iterator[Parsed]:
     label = stamps.to_ns(rows["create_time"], member)
-    end = np.where((label >= _LABEL_MOVED) | inverse, label + _FIVE.ns, label)
+    dated = re.search(r"-metrics-(\d{4}-\d\d-\d\d)", member)
+    old_file = dated is not None and parse_ts(dated[1]) < _LABEL_MOVED
+    starts = np.full(len(label), face is not None or not old_file) & ((label >= _LABEL_MOVED) | (face is not None))
+    end = np.where(starts, label + _FIVE.ns, label)
     interest = floats(rows, "sum_open_interest", member)
     notional = floats(rows, "sum_open_interest_value", member)
+    if face is not None:
+        interest, notional = notional, interest * face
     table = snapshots(end, interest, notional)
-    yield Parsed(path, "open_interest", table, ORIGIN, Continuity("silence", _FIVE.ns * 3 // 2))
+    seam = bool((label[~starts] == _LABEL_MOVED).any())
+    note = (f"{member}: its last label, 2026-06-25 00:00, is the end of five minutes; in the next file it is the start.",)
+    yield Parsed(
+        path, "open_interest", table, ORIGIN, Continuity("silence", _FIVE.ns * 3 // 2), notes=note if seam else ()
+    )  # fmt: skip
     parts: list[Table] = []
     absent = 0
     for column, kind in _RATIOS.items():
