@@ -20,6 +20,8 @@ from perpscope.account.config import (
     PositionMode,
     QueueModel,
     Rules,
+    Scenario,
+    ScenarioKind,
     Slippage,
     Terms,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "PositionMode",
     "QueueModel",
     "Rules",
+    "Scenario",
+    "ScenarioKind",
     "Slippage",
     "Terms",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from perpscope.account.deleveraging import deleverage
 from perpscope.account.fills import fill, take
 from perpscope.account.funding import settle_funding
 from perpscope.account.intake import accept, begin, fire
@@ -17,8 +18,9 @@ from perpscope.account.layout import MARKET, RESTING, ROWS, TIMED, Memory
 from perpscope.account.ledger import balance, value_spot
 from perpscope.account.liquidation import liquidate
 from perpscope.account.margin import count_cross, cross_excess, find_levels
-from perpscope.account.path import pass_by, priority, touch, walk_bar
+from perpscope.account.path import is_stop, pass_by, priority, touch, walk_bar
 from perpscope.account.resting import by_mark, cancel, level_of, raise_anchors, rises_to, watch
+from perpscope.account.scenario import dead, strike
 from perpscope.account.slippage import measure_day
 from perpscope.core.orders import FillModel, Note, OrderEnd, OrderKind
 from perpscope.core.time import NULL_TS
@@ -71,7 +73,7 @@ def _exits_at_open(m: Memory, k: int, price: float, open_ts: int) -> None:
                 if o.spot != k or o.id <= done or o.id >= id or priority(o) != rank:
                     continue
                 due = o.state == MARKET or (o.state == TIMED and open_ts >= o.exit_ts)
-                if not due and o.state != TIMED:
+                if not due and o.state != TIMED and not dead(m, i, open_ts):
                     seen = m.spots[k].mark if by_mark(o) else price
                     level = level_of(m, o)
                     due = seen >= level if rises_to(o) else seen <= level
@@ -85,7 +87,7 @@ def _exits_at_open(m: Memory, k: int, price: float, open_ts: int) -> None:
                 fill(m, which, m.spots[k].cap, o.price, o.price, 1, _BAR, _PLAIN)
             elif o.state == MARKET or o.state == TIMED:
                 take(m, which, price, _BAR, _PLAIN)
-            else:
+            elif rank > 1 or not is_stop(o) or not strike(m, which, open_ts):
                 note = _GAP
                 if level_of(m, o) == price or (o.kind == _TRAILING and math.isnan(o.anchor)):
                     note = _PLAIN
@@ -134,6 +136,8 @@ def _open_of_bar(
         find_levels(m, k)
         if liquidate(m, k):
             find_levels(m, k)
+    if m.rules.scenarios > 0 and deleverage(m, k, open_ts) and liquidate(m, k):
+        find_levels(m, k)
     _expire(m, k, open_ts)
     raise_anchors(m, k, price)
     _exits_at_open(m, k, price, open_ts)
@@ -228,7 +232,7 @@ def run_bars(
                 refresh_all(m)
             else:
                 refresh(m, k)
-        if m.terms[k].impact_model:
+        if m.terms[k].impact_model == 1:
             measure_day(m, k, o[i], close, volume[i], end - start)
         i += 1
         if not several or i == total or close_ts[i] != end:

@@ -32,12 +32,37 @@ def clear(b: Any) -> None:
 
 
 @njit
+def shift(b: Any, base: int) -> None:
+    """Move the window so that it begins at tick `base`; levels that leave it are forgotten."""
+    by = base - b.base
+    for side in (b.bids, b.asks):
+        if by > 0:
+            for i in range(WIDTH):
+                side[i] = side[i + by] if i + by < WIDTH else 0.0
+        else:
+            for i in range(WIDTH - 1, -1, -1):
+                side[i] = side[i + by] if i + by >= 0 else 0.0
+    b.base = base
+    b.best_bid, b.best_ask = -1, WIDTH
+    for i in range(WIDTH):
+        if b.bids[i] > 0.0:
+            b.best_bid = i
+    for i in range(WIDTH - 1, -1, -1):
+        if b.asks[i] > 0.0:
+            b.best_ask = i
+
+
+@njit
 def set_level(b: Any, bid: bool, tick: int, quantity: float) -> None:
-    """A level shows `quantity` from now on; 0 removes it. Ticks outside the window are not seen."""
+    """A level shows `quantity` from now on; 0 removes it. The window follows the touch; ticks outside it are not seen."""
     if not b.known:
         clear(b)
         b.base, b.known = tick - WIDTH // 2, 1
     at = tick - b.base
+    inward = quantity > 0.0 and ((bid and at >= WIDTH) or (not bid and at < 0))
+    if inward:
+        shift(b, tick - WIDTH // 2)
+        at = tick - b.base
     if at < 0 or at >= WIDTH:
         return
     if bid:
@@ -100,6 +125,25 @@ def walk_book(b: Any, buy: bool, quantity: float, limit: float, tick_size: float
     if not done > 0.0:
         return 0.0, math.nan, math.nan
     return done, value / done, last
+
+
+@njit
+def cost_to_walk(b: Any, buy: bool, quantity: float) -> float:
+    """What taking `quantity` would cost over the mid, as a fraction of it; nothing is taken. NaN beyond what is shown."""
+    if not b.known or b.best_bid < 0 or b.best_ask >= WIDTH:
+        return math.nan
+    middle = 0.5 * (b.best_bid + b.best_ask) + b.base
+    left, value = quantity, 0.0
+    at, step = (b.best_ask, 1) if buy else (b.best_bid, -1)
+    while left > 1e-12 * quantity and at >= 0 and at < WIDTH:
+        shown = b.asks[at] if buy else b.bids[at]
+        part = min(left, shown)
+        value += part * (b.base + at)
+        left -= part
+        at += step
+    if left > 1e-12 * quantity:
+        return math.nan
+    return abs(value / quantity - middle) / middle
 
 
 @njit

@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from perpscope.account.layout import SCENARIOS
 from perpscope.contract.margin import TierArrays
-from perpscope.core.errors import UserError
+from perpscope.core.errors import UserError, unknown_name
 from perpscope.core.instrument import Instrument
+from perpscope.core.time import parse_span, parse_ts
 
 MS = 1_000_000
+SLIPPAGE_MODELS = ("fixed", "impact", "from_book")
 
 
 class MarginMode(StrEnum):
@@ -49,6 +52,14 @@ class QueueModel(IntEnum):
     PROPORTIONAL = 3
 
 
+class ScenarioKind(IntEnum):
+    """What bad luck is declared; see `account.scenario`."""
+
+    ADL = 1
+    STOP_MAY_FAIL = 2
+    GAP_THROUGH = 3
+
+
 class BeyondDepth(StrEnum):
     """What becomes of a taker's quantity beyond the known book."""
 
@@ -61,8 +72,9 @@ class Slippage:
     """What a taker pays beyond the price it saw, on bars and prints (a recorded book is walked instead).
 
     `fixed`: `bps`, None for 1 bp on BTC and ETH and 3 bps elsewhere. `impact`: half a spread of `bps` plus
-    k sigma_day sqrt(quantity / day volume), both measured from the bars with a memory of one day. `stress` multiplies
-    either.
+    k sigma_day sqrt(quantity / day volume), both measured from the bars with a memory of one day. `from_book`: `bps` plus
+    k bps x quantity ** exponent, fitted on recorded depth (`account.depth.fit_depth`; a backtest fits it by itself). `stress`
+    multiplies each.
 
     Example:
         >>> Slippage().fraction_of(Instrument("binance", "SOLUSDT", base="SOL"))
@@ -73,18 +85,73 @@ class Slippage:
     bps: float | None = None
     k: float = 1.0
     stress: float = 1.0
+    exponent: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.model not in ("fixed", "impact"):
-            raise UserError(f"There is no slippage model '{self.model}'. Known: fixed, impact.")
-        if (self.bps is not None and not 0.0 <= self.bps < 1e4) or not self.k >= 0.0 or not self.stress >= 0.0:
-            raise UserError("Slippage takes bps from 0 to below 10,000, and k and stress of zero or more.")
+        if self.model not in SLIPPAGE_MODELS:
+            raise unknown_name("slippage model", self.model, SLIPPAGE_MODELS)
+        parts = (0.0 if self.bps is None else self.bps, self.k, self.stress, self.exponent)
+        if not all(part >= 0.0 for part in parts) or parts[0] >= 1e4:
+            raise UserError("Slippage takes bps from 0 to below 10,000, and k, stress and exponent of zero or more.")
 
     def fraction_of(self, instrument: Instrument) -> float:
         """The fixed part as a fraction of price."""
         if self.bps is not None:
             return self.bps * 1e-4
         return 1e-4 if instrument.symbol.upper().startswith(("BTC", "XBT", "ETH")) else 3e-4
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Bad luck that is declared, not measured: for stress runs only. Every time it strikes a line of the ledger says so.
+
+    `adl`: a profitable position is closed at mark x (1 - side x `distance`), a counterparty's bankruptcy price, and its
+    orders are cancelled; drawn once a minute. `stop_may_fail`: a stop that is reached does not work until `delay` later,
+    when it is drawn again. `gap_through`: a stop that is reached fills `distance` of price beyond it.
+    `start` and `end` are times such as "2025-10-10T21:00Z", empty for the whole run; `side` is "long", "short" or empty for
+    either position. `probability` of each draw, `seed` of the draws.
+
+    Example:
+        >>> Scenario(ScenarioKind.STOP_MAY_FAIL, start="2025-10-10", end="2025-10-11", probability=0.5).sign
+        0
+    """
+
+    kind: ScenarioKind
+    start: str = ""
+    end: str = ""
+    probability: float = 1.0
+    distance: float = 0.01
+    delay: str = "1m"
+    side: str = ""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.probability <= 1.0:
+            raise UserError(f"A scenario's probability lies between 0 and 1, not at {self.probability:g}.")
+        if not 0.0 <= self.distance < 1.0:
+            raise UserError(f"A scenario's distance is a fraction of price from 0 to below 1, not {self.distance:g}.")
+        if self.side not in ("", "long", "short"):
+            raise UserError(f"A scenario's side is long, short or empty, not '{self.side}'.")
+        if self.start_ts >= self.end_ts:
+            raise UserError(f"A scenario's start '{self.start}' must lie before its end '{self.end}'.")
+        if not 0 <= self.seed < 2**31 or self.delay_ns < 0:
+            raise UserError("A scenario's seed is a whole number from 0 to below 2**31, and its delay is no negative time.")
+
+    @property
+    def start_ts(self) -> int:
+        return parse_ts(self.start) if self.start else -(2**62)
+
+    @property
+    def end_ts(self) -> int:
+        return parse_ts(self.end) if self.end else 2**62
+
+    @property
+    def delay_ns(self) -> int:
+        return parse_span(self.delay)
+
+    @property
+    def sign(self) -> int:
+        return {"": 0, "long": 1, "short": -1}[self.side]
 
 
 @dataclass(frozen=True)
@@ -129,6 +196,9 @@ class Rules:
     Latencies are in ns: decision to venue, cancel to venue, and stop trigger to its market order. Bars know no such
     times (an intent fills at the first open not before its decision); prints and books do. `sample` is the spacing of
     equity rows in ns: 1 for every bar, 0 for none. `strict_funding`: a missing stamp is an error, not a warning.
+
+    `positions`: one-way holds one net position, which an order in the other direction reduces, then flips; hedge holds a
+    long and a short leg, and an order that names no leg opens that of its side, or reduces the other one.
     """
 
     deposit: float = 10_000.0
@@ -144,6 +214,7 @@ class Rules:
     beyond_depth: BeyondDepth = BeyondDepth.STRESS
     beyond_bps: float = 25.0
     sample: int = 1
+    scenarios: tuple[Scenario, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0.0 < self.deposit <= 9e7:
@@ -152,3 +223,5 @@ class Rules:
             )
         if min(self.latency, self.cancel_latency, self.trigger_latency, self.sample) < 0:
             raise UserError("Latencies and the spacing of equity rows are zero or more nanoseconds.")
+        if len(self.scenarios) > SCENARIOS:
+            raise UserError(f"An account plays at most {SCENARIOS} scenarios at once; run the others apart.")

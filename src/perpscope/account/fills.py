@@ -9,6 +9,7 @@ from perpscope.account.ledger import end_of_order, value_spot
 from perpscope.account.margin import available, most_leverage
 from perpscope.account.position import close_leg, open_leg
 from perpscope.account.resting import attach, clear_flat, drop, place_of, settle_sisters
+from perpscope.account.scenario import jumped
 from perpscope.account.slippage import slipped
 from perpscope.contract import kernels
 from perpscope.core.orders import ExitReason, LedgerKind, OrderEnd, OrderRole, PositionLeg, TimeInForce
@@ -156,7 +157,7 @@ def take(m: Memory, place: int, reference: float, model: int, note: int) -> floa
     o = m.orders[place]
     k = o.spot
     quantity = min(o.quantity, m.spots[k].cap)
-    price = slipped(m, k, float(o.sign), reference, quantity)
+    price = slipped(m, k, float(o.sign), jumped(m, place, reference), quantity)
     if not math.isnan(o.price):
         price = min(price, o.price) if o.sign > 0 else max(price, o.price)
     else:

@@ -10,7 +10,7 @@ from perpscope.account.layout import MARKET, RESTING, TRIGGER, Memory
 from perpscope.account.ledger import end_of_order
 from perpscope.account.resting import cancel, cancel_orders, drop, level_of, new_order, rises_to
 from perpscope.contract import kernels
-from perpscope.core.orders import Note, OrderEnd, OrderKind, TimeInForce, TriggerBy
+from perpscope.core.orders import Note, OrderEnd, OrderKind, PositionLeg, TimeInForce, TriggerBy
 from perpscope.numeric.jit import njit
 
 _MARKET = int(OrderKind.MARKET)
@@ -37,6 +37,10 @@ _CANCELLED = int(OrderEnd.CANCELLED)
 _IOC_UNFILLED = int(OrderEnd.IOC_UNFILLED)
 _FOK_UNFILLED = int(OrderEnd.FOK_UNFILLED)
 _BROKE = int(OrderEnd.BROKE)
+_POSITION_MODE = int(OrderEnd.POSITION_MODE)
+_NET = int(PositionLeg.NET)
+_LONG = int(PositionLeg.LONG)
+_SHORT = int(PositionLeg.SHORT)
 
 
 @njit
@@ -56,6 +60,8 @@ def fault(m: Memory, k: int, x: Any, price: float) -> int:
         return _BAD_VALUE
     if not x.leverage > 0.0 or x.kind < _MARKET or x.kind > _TRAILING:
         return _BAD_VALUE
+    if x.leg != _NET and not m.rules.hedge:
+        return _POSITION_MODE
     limit = x.kind == _LIMIT or x.kind == _STOP_LIMIT or x.kind == _TP_LIMIT
     if limit != (x.price > 0.0):
         return _BAD_VALUE
@@ -87,6 +93,14 @@ def fault(m: Memory, k: int, x: Any, price: float) -> int:
 
 
 @njit
+def leg_of(m: Memory, x: Any) -> int:
+    """Which holding an intent works on: in hedge mode one that names none opens the leg of its side, or reduces the other."""
+    if not m.rules.hedge or x.leg != _NET:
+        return x.leg
+    return _LONG if (x.sign > 0) != (x.reduce_only or x.close_position) else _SHORT
+
+
+@njit
 def accept(m: Memory, k: int, x: Any, price: float) -> int:
     """Turn an intent into an order of the account, or refuse it with a reason. Returns its place, or -1."""
     w = m.wallet
@@ -105,7 +119,7 @@ def accept(m: Memory, k: int, x: Any, price: float) -> int:
         end_of_order(m, k, -1, x.id, x.bracket, why, x.quantity)
         return -1
     o = m.orders[place]
-    o.intent, o.sign, o.leg, o.kind, o.tif = x.id, x.sign, x.leg, x.kind, x.tif
+    o.intent, o.sign, o.leg, o.kind, o.tif = x.id, x.sign, leg_of(m, x), x.kind, x.tif
     o.reduce_only, o.close_position, o.trigger_by = x.reduce_only, x.close_position, x.trigger_by
     o.good_till_ts, o.exit_ts = x.good_till_ts, x.exit_ts
     o.bracket = x.bracket if x.bracket >= 0 else -2 - o.id

@@ -44,13 +44,13 @@ LEG = _record(
 
 ORDER = _record(
     "id intent spot sign leg kind tif reduce_only close_position bracket trigger_by role state active_ts good_till_ts"
-    " exit_ts spent_ts",
-    "quantity price trigger leverage stop target trail_fraction trail_activation anchor ahead",
+    " exit_ts spent_ts dead_until_ts",
+    "quantity price trigger leverage stop target trail_fraction trail_activation anchor ahead worse",
 )
 
 TERMS = _record(
     "kind isolated regimes_from regimes_to impact_model",
-    "tick lot min_notional price_band participation maker_fee taker_fee liquidation_fee slippage impact stress",
+    "tick lot min_notional price_band participation maker_fee taker_fee liquidation_fee slippage impact stress exponent",
 )
 """What does not change while an account lives: one per instrument."""
 
@@ -58,10 +58,13 @@ REGIME = _record("valid_from valuation tiers_from tiers_to", "")
 """Which tiers and which valuation are in force from a date."""
 
 RULES = _record(
-    "hedge path profile funding_from_free latency cancel_latency trigger_latency queue_model sample stress_beyond",
+    "hedge path profile funding_from_free latency cancel_latency trigger_latency queue_model sample stress_beyond scenarios",
     "beyond_bps",
 )
 """Settings of the whole account."""
+
+SCENARIO = _record("kind start_ts end_ts sign delay seed", "probability distance")
+"""What a declared scenario does and when; `sign` is that of the position it meets, 0 for either."""
 
 INTENT = _record(
     "decided_ts active_ts id sign kind tif good_till_ts reduce_only close_position leg bracket trigger_by exit_ts",
@@ -90,6 +93,9 @@ PESSIMISTIC, HIGH_FIRST, LOW_FIRST = 1, 2, 3
 # liquidation profiles
 FORFEIT, BINANCE, BYBIT, OKX, HYPERLIQUID = 1, 2, 3, 4, 5
 
+# scenarios
+ADL, STOP_MAY_FAIL, GAP_THROUGH = 1, 2, 3
+
 # queue models
 THROUGH_ONLY, RISK_AVERSE, PROPORTIONAL = 1, 2, 3
 
@@ -98,7 +104,8 @@ INSTRUMENTS = 16
 REGIMES = 128
 TIERS = 1024
 ROWS = 4096
-"""How much one account can hold: instruments, dated tier tables, tiers, and output rows before they are handed over."""
+SCENARIOS = 8
+"""How much one account can hold: instruments, dated tier tables, tiers, output rows before they are handed over, scenarios."""
 
 _PARTS: tuple[tuple[str, Any, tuple[int, ...]], ...] = (
     ("wallet", WALLET, ()),
@@ -112,6 +119,7 @@ CHANGING = _nested(*_PARTS)
 MEMORY = _nested(
     *_PARTS, *((f"kept_{name}", dtype, shape) for name, dtype, shape in _PARTS),
     ("terms", TERMS, (INSTRUMENTS,)), ("regimes", REGIME, (REGIMES,)), ("rules", RULES, ()),
+    ("scenarios", SCENARIO, (SCENARIOS,)),
     ("cap", "f8", (TIERS,)), ("rate", "f8", (TIERS,)), ("amount", "f8", (TIERS,)), ("max_leverage", "f8", (TIERS,)),
     ("count", "i8", (4,)), ("ledger", LINE, (ROWS,)), ("fills", FILL, (ROWS,)), ("ends", END, (ROWS,)),
     ("trips", TRIP, (ROWS,)),

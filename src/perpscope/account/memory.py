@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perpscope.account.config import BeyondDepth, MarginMode, PositionMode, Rules, Terms
+from perpscope.account.config import SLIPPAGE_MODELS, BeyondDepth, MarginMode, PositionMode, Rules, Terms
 from perpscope.account.layout import CHANGING, INSTRUMENTS, MEMORY, REGIMES, TIERS
 from perpscope.account.money import quanta
 from perpscope.contract.liquidation import Valuation
@@ -35,6 +35,7 @@ class Given:
         self.record = m = plain[0]
         self.wallet, self.spots, self.legs = m["wallet"], m["spots"][: len(terms)], m["legs"][: 2 * len(terms)]
         _fill_rules(m["rules"], rules)
+        _fill_scenarios(m["scenarios"], rules)
         regimes, rows = 0, 0
         for k, one in enumerate(terms):
             row = m["terms"][k]
@@ -81,12 +82,16 @@ def _fill_terms(row: np.void, terms: Terms) -> None:
     if instrument.kind not in (ContractKind.LINEAR, ContractKind.INVERSE):
         raise UserError(f"{instrument.symbol} is spot: an account with margin trades linear or inverse contracts.")
     row["kind"], row["isolated"] = int(instrument.kind), terms.margin is MarginMode.ISOLATED
-    row["impact_model"] = terms.slippage.model == "impact"
+    row["impact_model"] = SLIPPAGE_MODELS.index(terms.slippage.model)
+    if terms.slippage.model == "from_book" and terms.slippage.bps is None:
+        raise UserError(
+            f"Slippage from_book of {instrument.symbol} was not fitted: fit it on recorded depth, or give its bps and k."
+        )
     row["tick"], row["lot"] = instrument.tick_size, instrument.lot_size
     row["min_notional"], row["price_band"], row["participation"] = terms.min_notional, terms.price_band, terms.participation
     row["maker_fee"], row["taker_fee"], row["liquidation_fee"] = terms.maker_fee, terms.taker_fee, terms.liquidation_fee
     row["slippage"] = terms.slippage.fraction_of(instrument)
-    row["impact"], row["stress"] = terms.slippage.k, terms.slippage.stress
+    row["impact"], row["stress"], row["exponent"] = terms.slippage.k, terms.slippage.stress, terms.slippage.exponent
 
 
 def _regimes(terms: Terms) -> list[tuple[int, Valuation, TierArrays]]:
@@ -124,4 +129,12 @@ def _fill_rules(row: np.void, rules: Rules) -> None:
     row["profile"], row["funding_from_free"] = int(rules.liquidation), rules.funding_from_free
     row["latency"], row["cancel_latency"], row["trigger_latency"] = rules.latency, rules.cancel_latency, rules.trigger_latency
     row["queue_model"], row["sample"] = int(rules.queue), rules.sample
+    row["scenarios"] = len(rules.scenarios)
     row["stress_beyond"], row["beyond_bps"] = rules.beyond_depth is BeyondDepth.STRESS, rules.beyond_bps
+
+
+def _fill_scenarios(rows: NDArray[np.void], rules: Rules) -> None:
+    for row, one in zip(rows, rules.scenarios, strict=False):
+        row["kind"], row["start_ts"], row["end_ts"], row["sign"] = int(one.kind), one.start_ts, one.end_ts, one.sign
+        row["delay"], row["seed"] = one.delay_ns, one.seed
+        row["probability"], row["distance"] = one.probability, one.distance

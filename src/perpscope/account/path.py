@@ -19,12 +19,14 @@ from perpscope.account.layout import (
     PESSIMISTIC,
     RESTING,
     TIMED,
+    TRIGGER,
     Memory,
 )
 from perpscope.account.ledger import equity, value_spot
 from perpscope.account.liquidation import cross_due, liquidate
 from perpscope.account.margin import find_levels
 from perpscope.account.resting import by_mark, level_of, raise_anchors, rises_to, watch
+from perpscope.account.scenario import dead, strike
 from perpscope.core.orders import FillModel, Note, OrderKind
 from perpscope.numeric.jit import njit
 
@@ -114,6 +116,13 @@ def priority(o: Any) -> int:
 
 
 @njit
+def is_stop(o: Any) -> bool:
+    """Whether a trigger closes what is lost, and not a trailing stop that only begins to trail."""
+    waiting = o.kind == _TRAILING and math.isnan(o.anchor)
+    return o.state == TRIGGER and (o.reduce_only or o.close_position) and priority(o) == 1 and not waiting
+
+
+@njit
 def approach(leg: Any, j: int, mark: float) -> None:
     """Keep a leg's least distance from its liquidation price; only a mark worse than all since that price was set counts."""
     if j % 2 == 0:
@@ -150,7 +159,7 @@ def stretch(m: Memory, k: int, a: float, b: float, ma: float, mb: float, start_t
             first, rank = _liquidation_fraction(m, k, ma, mb, now), 0
         for i in range(w.orders):
             o = m.orders[i]
-            if o.spot != k or o.state == MARKET or o.state == TIMED or o.spent_ts == w.known:
+            if o.spot != k or o.state == MARKET or o.state == TIMED or o.spent_ts == w.known or dead(m, i, start_ts):
                 continue
             if by_mark(o):
                 at = fraction_to(ma, mb, level_of(m, o), rises_to(o), now)
@@ -195,6 +204,8 @@ def _act(m: Memory, place: int, crossed: bool) -> None:
         fill(m, place, spot.cap, o.price, o.price, 1, _BAR, _PLAIN)
         return
     price = spot.last
+    if m.rules.scenarios > 0 and is_stop(o) and strike(m, place, m.wallet.now):
+        return
     if o.kind == _TRAILING and not math.isnan(o.anchor):
         o.trigger = level_of(m, o)
     if crossed and not by_mark(o):

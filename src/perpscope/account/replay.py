@@ -8,11 +8,11 @@ from perpscope.account import inputs
 from perpscope.account.book import BOOK
 from perpscope.account.exchange import Account
 from perpscope.account.layout import INTENT
-from perpscope.account.rows import AccountRows, rows_of
-from perpscope.account.tape import ASK, BID, BUY, GAP, MARK, SELL, SNAPSHOT, run_tape
+from perpscope.account.rows import AccountRows, equity_table, fresh_curve, rows_of
+from perpscope.account.tape import ASK, BID, BUY, GAP, MARK, SELL, SILENCE, SNAPSHOT, close_bars, run_tape
 from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
-from perpscope.core.events import BookSide, GapKind
+from perpscope.core.events import BARS, BookSide, GapKind
 from perpscope.core.fold import State
 from perpscope.core.units import AggressorSide
 
@@ -23,9 +23,10 @@ Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 def advance_tape(account: Account, state: State, batch: Batch) -> AccountRows:
     """Work through the prints, book updates and marks of a batch, with the orders known before it.
 
-    A batch holds any of "trade", "book_delta", "mark_price", "gap", "funding", "intents". At equal times marks come
-    first, then prints, then book updates. An intent becomes active at its decision plus latency. There is no equity
-    curve: ask `account.view` where one is wanted.
+    A batch holds any of "trade", "book_delta", "mark_price", "gap", "funding", "intents", and "bars". At equal times marks
+    come first, then prints, then book updates. An intent becomes active at its decision plus latency. Bars decide no fill:
+    at each of their closes, after the events up to it, a row of equity is written (without them there is none), and the
+    impact model measures its day by them.
 
     Raises:
         UserError: if the account has several instruments.
@@ -54,21 +55,32 @@ def advance_tape(account: Account, state: State, batch: Batch) -> AccountRows:
     funding = inputs.funding_columns(batch, account.symbols, inputs.FundingColumns(*state["funding"]))
     state["watermark"] = batch.watermark_ts
     ts, kind, price, quantity = events_of(batch)
-    if not len(ts):
+    bars = batch["bars"] if "bars" in batch else BARS.empty()
+    if not len(ts) and not len(bars):
         state["funding"] = tuple(funding)
         return AccountRows()
+    closes = tuple(inputs.clean(bars[name]) for name in ("ref_ts", "known_ts", "open", "close", "volume"))
     given = account._given
     given.words[:] = state["account"]
     books = state["book"].view(BOOK)[:, 0] if "book" in state else np.zeros(1, BOOK)
     account._point(funding, state["intent_place"])
+    given.wallet["balances"] = 0
     if given.wallet["sequence"] == 0:
-        account._write_deposit(int(ts[0]), int(ts[0]))
+        begun = min(int(column[0]) for column in (ts, bars["known_ts"]) if len(column))
+        account._write_deposit(begun, begun)
     records = state["intents"].view(INTENT)[:, 0]
+    curve, place = fresh_curve(len(bars)), np.zeros(1, np.int64)
     parts: list[AccountRows] = []
     done = 0
     while done < len(ts):
-        done = run_tape(given.memory, books, ts, kind, price, quantity, funding.ts, funding.rate, funding.price, records, done)
-        parts.append(rows_of(given.record))
+        done = run_tape(
+            given.memory, books, ts, kind, price, quantity, funding.ts, funding.rate, funding.price, records, curve, place,
+            *closes, done,
+        )  # fmt: skip
+        if done < len(ts):
+            parts.append(rows_of(given.record))
+    close_bars(given.memory, curve, place, *closes, batch.watermark_ts + 1)
+    parts.append(rows_of(given.record, equity_table(curve, int(given.wallet["balances"]))))
     state["account"] = given.words.copy()
     state["book"] = books.view(np.int64).reshape(1, -1)
     account._forget(state, funding)
@@ -88,6 +100,8 @@ def events_of(batch: Batch) -> Columns:
     if "gap" in batch:
         t = batch["gap"][batch["gap"]["kind"] == GapKind.BOOK_DELTA]
         parts.append(_events(t["end_ts"], np.full(len(t), GAP), np.zeros(len(t)), np.zeros(len(t))))
+        t = batch["gap"][batch["gap"]["kind"] == GapKind.TRADE]
+        parts.append(_events(t["end_ts"], np.full(len(t), SILENCE), np.zeros(len(t)), np.zeros(len(t))))
     if "book_delta" in batch:
         t = batch["book_delta"]
         side = np.where(t["side"] == BookSide.BID, BID, ASK)

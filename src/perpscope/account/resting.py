@@ -7,6 +7,7 @@ from typing import Any
 
 from perpscope.account.layout import MARKET, RESTING, ROOM, TIMED, TRIGGER, Memory
 from perpscope.account.ledger import end_of_order
+from perpscope.account.scenario import next_deleveraging
 from perpscope.core.orders import OrderEnd, OrderKind, OrderRole, PositionLeg, TriggerBy
 from perpscope.core.time import NULL_TS
 from perpscope.numeric.jit import njit
@@ -42,7 +43,7 @@ def new_order(m: Memory, k: int) -> int:
     o.tif, o.trigger_by, o.role, o.active_ts, o.good_till_ts, o.exit_ts = 1, _LAST, _ENTRY, w.now, NULL_TS, NULL_TS
     o.price, o.trigger, o.leverage = math.nan, math.nan, 1.0
     o.stop, o.target, o.trail_fraction, o.trail_activation = math.nan, math.nan, math.nan, math.nan
-    o.anchor, o.ahead = math.nan, math.nan
+    o.anchor, o.ahead, o.worse, o.dead_until_ts = math.nan, math.nan, 0.0, NULL_TS
     w.next_order += 1
     w.orders += 1
     return place
@@ -211,6 +212,8 @@ def watch(m: Memory, k: int) -> None:
     spot = m.spots[k]
     spot.low_watch, spot.high_watch = -math.inf, math.inf
     spot.next_ts = spot.regime_end
+    if m.rules.scenarios > 0 and spot.held:
+        spot.next_ts = min(spot.next_ts, next_deleveraging(m))
     for i in range(m.wallet.orders):
         o = m.orders[i]
         if o.spot != k:

@@ -26,9 +26,14 @@ def impact_fraction(half_spread: float, k: float, sigma_day: float, share: float
 
 @njit
 def slippage_fraction(m: Memory, k: int, quantity: float) -> float:
-    """What a taker of this quantity pays. Before anything was traded impact is not known: half a spread."""
+    """What a taker of this quantity pays, by the model of the terms (0 fixed, 1 impact, 2 from_book).
+
+    Before anything was traded impact is not known: half a spread.
+    """
     terms, spot = m.terms[k], m.spots[k]
-    if terms.impact_model and spot.volume > 0.0:
+    if terms.impact_model == 2:
+        return terms.stress * (terms.slippage + 1e-4 * terms.impact * quantity**terms.exponent)
+    if terms.impact_model == 1 and spot.volume > 0.0:
         sigma_day = math.sqrt(spot.squares / spot.weight * _DAY)
         share = quantity / (spot.volume / spot.weight * _DAY)
         return terms.stress * impact_fraction(terms.slippage, terms.impact, sigma_day, share)

@@ -14,22 +14,24 @@ from typing import Any
 
 from perpscope.account.bars import refresh
 from perpscope.account.book import clear, displayed, queue_step, set_level, touch_price, walk_book, whole_tick
+from perpscope.account.deleveraging import deleverage
 from perpscope.account.fills import fill
 from perpscope.account.funding import settle_funding
 from perpscope.account.intake import accept
 from perpscope.account.layout import MARKET, RESTING, ROWS, THROUGH_ONLY, TIMED, TRIGGER, Memory
-from perpscope.account.ledger import value_spot
+from perpscope.account.ledger import balance, value_spot
 from perpscope.account.liquidation import liquidate
 from perpscope.account.margin import find_levels
-from perpscope.account.path import touch
+from perpscope.account.path import is_stop, touch
 from perpscope.account.resting import by_mark, cancel, level_of, place_of, raise_anchors, rises_to
-from perpscope.account.slippage import slipped
+from perpscope.account.scenario import dead, jumped, strike
+from perpscope.account.slippage import measure_day, slipped
 from perpscope.core.orders import FillModel, Note, OrderEnd, OrderKind, TimeInForce
 from perpscope.core.time import NULL_TS
 from perpscope.numeric.jit import njit
 
-BID, ASK, BUY, SELL, SNAPSHOT, GAP, MARK = range(7)
-"""Kinds of events. SNAPSHOT and GAP forget the book; a level's quantity is absolute."""
+BID, ASK, BUY, SELL, SNAPSHOT, GAP, MARK, SILENCE = range(8)
+"""Kinds of events. SNAPSHOT and GAP forget the book; a level's quantity is absolute; SILENCE ends a hole in the prints."""
 
 _TRADE = int(FillModel.TRADE)
 _BOOK = int(FillModel.BOOK)
@@ -55,7 +57,7 @@ def _take(m: Memory, b: Any, place: int) -> None:
     k, buy = o.spot, o.sign > 0
     reference = touch_price(b, buy, m.terms[k].tick)
     if math.isnan(reference):
-        price = slipped(m, k, float(o.sign), m.spots[k].last, o.quantity)
+        price = slipped(m, k, float(o.sign), jumped(m, place, m.spots[k].last), o.quantity)
         if not math.isnan(o.price):
             price = min(price, o.price) if buy else max(price, o.price)
         fill(m, place, math.inf, price, m.spots[k].last, 0, _TRADE, _PLAIN)
@@ -71,7 +73,7 @@ def _take(m: Memory, b: Any, place: int) -> None:
         mean = (done * mean + (wanted - done) * worse) / wanted
         done, note = wanted, _STRESSED
     if done > 0.0 or o.tif == _IOC or o.tif == _FOK:
-        fill(m, place, done, mean, reference, 0, _BOOK, note)
+        fill(m, place, done, jumped(m, place, mean), reference, 0, _BOOK, note)
 
 
 @njit
@@ -137,7 +139,7 @@ def _triggers(m: Memory, b: Any, ts: int) -> None:
             if o.id >= id:
                 continue
             due = False
-            if o.state == TRIGGER:
+            if o.state == TRIGGER and not dead(m, i, ts):
                 seen, level = spot.mark if by_mark(o) else spot.last, level_of(m, o)
                 due = seen >= level if rises_to(o) else seen <= level
             elif o.state == TIMED:
@@ -159,7 +161,7 @@ def _triggers(m: Memory, b: Any, ts: int) -> None:
         elif o.kind == _STOP_LIMIT or o.kind == _TP_LIMIT:
             o.state = RESTING
             _arrive(m, b, which)
-        else:
+        elif m.rules.scenarios == 0 or not is_stop(o) or not strike(m, which, ts):
             if o.kind == _TRAILING:
                 o.trigger = level_of(m, o)
             o.state, o.active_ts = MARKET, ts + m.rules.trigger_latency
@@ -182,6 +184,8 @@ def _due(m: Memory, b: Any, ts: int, funding_ts: Any, funding_rate: Any, funding
         find_levels(m, 0)
         if liquidate(m, 0):
             find_levels(m, 0)
+    if m.rules.scenarios > 0 and deleverage(m, 0, ts) and liquidate(m, 0):
+        find_levels(m, 0)
     i = w.orders - 1
     while i >= 0:
         if m.orders[i].good_till_ts != NULL_TS and ts >= m.orders[i].good_till_ts:
@@ -208,11 +212,33 @@ def _requeue(m: Memory, bid: bool, tick: int, before: float, after: float) -> No
 
 
 @njit
+def close_bars(
+    memory: Any, curve: Any, place: Any, open_ts: Any, close_ts: Any, o: Any, c: Any, volume: Any, before: int
+) -> None:
+    """Bars that closed before a time: a row of equity, and one more bar for what is measured over a day.
+
+    `place[0]` is the first that was not told yet. Bars decide nothing here; the prints inside them did.
+    """
+    m = memory[0]
+    while place[0] < len(close_ts) and close_ts[place[0]] < before:
+        i = place[0]
+        m.spots[0].bars += 1
+        if m.terms[0].impact_model == 1 and o[i] > 0.0 and c[i] > 0.0:
+            measure_day(m, 0, o[i], c[i], volume[i], close_ts[i] - open_ts[i])
+        balance(m, curve, close_ts[i])
+        place[0] = i + 1
+
+
+@njit
 def run_tape(
     memory: Any, books: Any, ts: Any, kind: Any, price: Any, quantity: Any, funding_ts: Any, funding_rate: Any,
-    funding_price: Any, intents: Any, first: int,
+    funding_price: Any, intents: Any, curve: Any, place: Any, open_ts: Any, close_ts: Any, o: Any, c: Any, volume: Any,
+    first: int,
 ) -> int:  # fmt: skip
-    """Work through events of one instrument from `first`; returns the next one, the number of events unless room ran out."""
+    """Work through events of one instrument from `first`; returns the next one, the number of events unless room ran out.
+
+    At the close of each bar, after the events up to it, a row of the equity curve is written.
+    """
     m, b = memory[0], books[0]
     spot, w = m.spots[0], m.wallet
     i = first
@@ -220,6 +246,8 @@ def run_tape(
         if max(m.count[0], m.count[1], m.count[2], m.count[3]) + _SPARE >= ROWS:
             return i
         now, what, p = ts[i], kind[i], price[i]
+        if place[0] < len(close_ts) and close_ts[place[0]] < now:
+            close_bars(memory, curve, place, open_ts, close_ts, o, c, volume, now)
         w.now, w.known = now, now
         waiting = spot.intent_at < spot.intent_end and intents[spot.intent_at].active_ts <= now
         if b.known and spot.last > 0.0 and (waiting or now >= spot.next_ts):
@@ -238,6 +266,10 @@ def run_tape(
                 _print(m, b, p, quantity[i], what == SELL)
         elif what == MARK:
             spot.mark, spot.last_close = p, 1
+        elif what == SILENCE:
+            if spot.held:
+                w.gaps += 1
+                m.legs[0].gap, m.legs[1].gap = 1, 1
         else:
             clear(b)
         due = (

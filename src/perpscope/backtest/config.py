@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from perpscope.account.config import MarginMode, Rules, Slippage, Terms
+from perpscope.backtest.market import Resolution
 from perpscope.core.config import from_mapping
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
@@ -22,7 +23,9 @@ from perpscope.risk import RiskLimits
 class Data:
     """What history to run over. `warmup` is read before `start` so that slow features speak from the first bar on.
 
-    Fills are decided by bars of `fill_timeframe` (the decision time frame where empty).
+    Fills are decided at `resolution`: by bars of `fill_timeframe` (the decision time frame where empty), with bars of
+    `finer_timeframe` resolving the path inside them where they were recorded; by every public print; or by prints and
+    the recorded book. Prints and books are worked through for one symbol.
     """
 
     venue: str
@@ -32,6 +35,8 @@ class Data:
     timeframe: str = "1h"
     warmup: str = "60d"
     fill_timeframe: str = ""
+    finer_timeframe: str = ""
+    resolution: Resolution = Resolution.BARS
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -42,6 +47,14 @@ class Data:
         finer = Timeframe.parse(self.fill_timeframe or self.timeframe)
         if Timeframe.parse(self.timeframe).ns % finer.ns:
             raise UserError(f"[data] fill_timeframe {finer.name} does not divide the time frame {self.timeframe}.")
+        if self.finer_timeframe:
+            inner = Timeframe.parse(self.finer_timeframe)
+            if finer.ns % inner.ns or finer.ns == inner.ns:
+                raise UserError(f"[data] finer_timeframe {inner.name} does not divide the bars that fill, {finer.name}.")
+            if self.resolution is not Resolution.BARS:
+                raise UserError(
+                    f'[data] finer_timeframe belongs to resolution = "bars"; at "{self.resolution}" prints tell the path.'
+                )
         if parse_ts(self.start) >= parse_ts(self.end):
             raise UserError(
                 f"[data] start {format_ts(parse_ts(self.start))} does not lie before end {format_ts(parse_ts(self.end))}."
@@ -97,7 +110,12 @@ class Yardsticks:
 
 @dataclass(frozen=True)
 class BacktestConfig:
-    """A whole run. `features` holds parameters by feature name."""
+    """A whole run. `features` holds parameters by feature name.
+
+    `weights`: a file (or folder) of dated confluence weights, see `perpscope weights`; at each instant only those in force
+    by then are read. Empty: equal weights, one point a line. `min_agreement`: proposals are refused where confluence, in
+    the direction of the proposal, is lower (log-odds with weights, points without); None asks nothing of it.
+    """
 
     data: Data
     setup: tuple[SetupUse, ...]
@@ -107,6 +125,8 @@ class BacktestConfig:
     trading: Trading = field(default_factory=Trading)
     risk: RiskLimits = field(default_factory=RiskLimits)
     features: dict[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    min_agreement: float | None = None
     yardsticks: Yardsticks = field(default_factory=Yardsticks)
 
     def __post_init__(self) -> None:
@@ -115,6 +135,8 @@ class BacktestConfig:
         uses = [(one.name, one.timeframe) for one in self.setup]
         if len(set(uses)) < len(uses):
             raise UserError("A setup is listed twice with the same time frame; give each once, or run two backtests.")
+        if self.weights and self.min_agreement is None:
+            raise UserError("weights change nothing unless min_agreement says how much agreement a proposal needs; give both.")
 
     def plain(self) -> dict[str, Any]:
         """Every setting with its value, enums by name: what is printed and hashed."""

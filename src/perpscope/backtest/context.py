@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from perpscope.backtest.history import History
@@ -26,7 +28,7 @@ class Context:
         bars = history.past_bars
         self._known, self._atr = bars["known_ts"], _atr_of(bars["high"], bars["low"], bars["close"], ATR_SPAN)
         self._close, self._funding = bars["close"], history.funding
-        self._rows = history.clusters
+        self._rows, self._votes = history.clusters, history.confluence
         self._at = 0
         self._alive: dict[int, Cluster] = {}
 
@@ -49,6 +51,20 @@ class Context:
         if interval <= 0 and at > 0:
             interval = int(table.clock[at] - table.clock[at - 1])
         return float(table["funding_rate"][at]), max(interval, 0)
+
+    def agrees(self, now: int, side: PositionSide, least: float | None) -> bool:
+        """Whether confluence, in the direction of a side, is at least `least`: in log-odds where weights are in force, else in
+        points. Unknown confluence agrees with nothing; None asks nothing."""
+        if least is None:
+            return True
+        rows = self._votes
+        at = -1 if rows is None else int(np.searchsorted(rows.clock, now, side="right")) - 1
+        if rows is None or at < 0:
+            return False
+        vote = float(rows["log_odds"][at])
+        if math.isnan(vote):
+            vote = float(rows["score"][at])
+        return side.sign * vote >= least
 
     def clusters(self, now: int) -> tuple[Cluster, ...]:
         """Clusters alive at `now`."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perpscope.account import Account, AccountRows
+from perpscope.account import Account, AccountRows, PositionMode, Slippage, Terms
+from perpscope.account.replay import advance_tape
 from perpscope.backtest.config import BacktestConfig
 from perpscope.backtest.context import Context
 from perpscope.backtest.desk import WITHDRAWS, Desk, Proposal
 from perpscope.backtest.history import History, read_history
+from perpscope.backtest.market import Resolution
 from perpscope.core.batch import Batch
+from perpscope.core.errors import UserError
 from perpscope.core.orders import ExitReason, OrderIntent, intents
 from perpscope.core.table import Table
 from perpscope.core.time import Timeframe
@@ -25,6 +28,8 @@ from perpscope.setups.signal import EntryKind, SignalEvent
 Progress = Callable[[str, float, float], None]
 
 BUSY = "the instrument is already traded"
+DISAGREES = "confluence disagrees"
+ALONE = "Prints and books are worked through for one symbol at a time: name one, or use --separately."
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class BacktestRun:
     def cost_per_fill(self) -> float:
         """Taker fee and fixed slippage of one fill, as a fraction of notional: what the yardsticks pay."""
         trading = self.config.trading
-        slip = float(np.mean([trading.slippage.fraction_of(h.instrument) for h in self.histories]))
+        slip = float(np.mean([_slippage(self.config, h).fraction_of(h.instrument) for h in self.histories]))
         return trading.taker_fee + slip * trading.slippage.stress
 
     @property
@@ -91,9 +96,11 @@ class BacktestRun:
         count = 0
         for k, history in enumerate(self.histories):
             mine = (trips["instrument"] == k) & (trips["exit_reason"] == ExitReason.STOP)
-            at = np.searchsorted(history.fill_bars["known_ts"], trips["known_ts"][mine], side="left")
-            at = np.minimum(at, len(history.fill_bars) - 1)
-            reached = (history.fill_bars["low"][at] <= targets[mine]) & (targets[mine] <= history.fill_bars["high"][at])
+            if history.market.tape:
+                continue  # prints come one after the other
+            bars = history.market.bars
+            at = np.minimum(np.searchsorted(bars["known_ts"], trips["known_ts"][mine], side="left"), len(bars) - 1)
+            reached = (bars["low"][at] <= targets[mine]) & (targets[mine] <= bars["high"][at])
             count += int(reached.sum())
         return count
 
@@ -112,6 +119,8 @@ def run_backtest(lake: Lake, config: BacktestConfig, progress: Progress | None =
     that caused them.
     Raises: UserError for what is wrong with the config or missing in the data.
     """
+    if config.data.resolution is not Resolution.BARS and len(config.data.symbols) > 1:
+        raise UserError(ALONE)
     wanted = config.risk.clusters
     histories = tuple(read_history(lake, config, symbol, progress, wanted) for symbol in config.data.symbols)
     return trade(config, histories, progress)
@@ -137,15 +146,26 @@ def trade(config: BacktestConfig, histories: Sequence[History], progress: Progre
     return BacktestRun(config, tuple(histories), AccountRows.concat(parts), tuple(table.decisions), summary)
 
 
+def _terms(config: BacktestConfig, history: History) -> Terms:
+    return replace(config.trading.terms(history.instrument), slippage=_slippage(config, history))
+
+
+def _slippage(config: BacktestConfig, history: History) -> Slippage:
+    """What the config says, or what recorded depth told where it asks for that."""
+    asked = config.trading.slippage
+    return asked if history.depth is None else history.depth.slippage(asked.stress)
+
+
 def _market(histories: Sequence[History]) -> dict[str, Table]:
     """The account's tables: plain names for one instrument, led by the symbol for several."""
     several = len(histories) > 1
     found: dict[str, Table] = {}
     for history in histories:
-        lead = f"{history.instrument.symbol}/" if several else ""
-        found[f"{lead}bars"] = history.fill_bars
-        if history.mark_bars is not None:
-            found[f"{lead}mark_bars"] = history.mark_bars
+        lead, shown = f"{history.instrument.symbol}/" if several else "", history.market
+        found[f"{lead}bars"] = shown.bars
+        if shown.marks is not None:
+            found[f"{lead}mark_bars"] = shown.marks
+        found |= {f"{lead}{name}": table for name, table in shown.tape.items()}
         if history.funding is not None:
             found[f"{lead}funding"] = history.funding
     return found
@@ -197,15 +217,19 @@ class _Table:
     """Desk, gate and account at one table: what is asked at an instant, and the orders that come of it."""
 
     def __init__(self, config: BacktestConfig, histories: Sequence[History]) -> None:
-        self.account = Account([config.trading.terms(h.instrument) for h in histories], config.account)
+        self.account = Account([_terms(config, history) for history in histories], config.account)
+        self.on_tape = any(history.market.tape for history in histories)
+        if self.on_tape and len(histories) > 1:
+            raise UserError(ALONE)
+        self.hedged = config.account.positions is PositionMode.HEDGE
         self.gate = Gate(self.account.terms, config.risk)
         self.contexts = [Context(history) for history in histories]
         self.desk, self.state = Desk(), self.account.start()
-        self.decisions: list[Decision] = []
+        self.config, self.decisions = config, list[Decision]()
         self._risks: dict[int, OpenRisk] = {}
 
     def advance(self, batch: Batch) -> AccountRows:
-        rows = self.account.advance(self.state, batch)
+        rows = advance_tape(self.account, self.state, batch) if self.on_tape else self.account.advance(self.state, batch)
         self.desk.note(rows)
         return rows
 
@@ -226,8 +250,11 @@ class _Table:
         return refused
 
     def _opened(self, one: Proposal) -> Iterator[OrderIntent]:
-        if self.desk.busy(one.instrument):
+        if self.desk.busy(one.instrument, one.side if self.hedged else None):
             self._decide(one, BUSY)
+            return
+        if not self.contexts[one.instrument].agrees(one.known_ts, one.side, self.config.min_agreement):
+            self._decide(one, DISAGREES)
             return
         answer = self._ask(one)
         if isinstance(answer, Refused):

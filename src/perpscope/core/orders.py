@@ -87,6 +87,8 @@ class LedgerKind(IntEnum):
     INSURANCE = 8
     ADL = 9
     MARGIN_MOVE = 10
+    SCENARIO = 11
+    """a declared scenario struck: no money by itself, the note says what it did"""
 
 
 class Note(IntEnum):
@@ -103,6 +105,12 @@ class Note(IntEnum):
     """the price at the stamp was not recorded; the last known mark stands in"""
     FORCED = 6
     """a liquidation"""
+    STOP_FAILED = 7
+    """a declared scenario: the stop did not work"""
+    GAP_THROUGH = 8
+    """a declared scenario: price jumped through the stop"""
+    DELEVERAGED = 9
+    """a declared scenario: the venue closed a profitable position"""
 
 
 class OrderEnd(IntEnum):
@@ -122,6 +130,8 @@ class OrderEnd(IntEnum):
     FUTURE = 12
     UNKNOWN_INSTRUMENT = 13
     BROKE = 14
+    POSITION_MODE = 15
+    """it names a leg, and the account holds one net position"""
     FOK_UNFILLED = 20
     IOC_UNFILLED = 21
     EXPIRED = 22
@@ -129,6 +139,7 @@ class OrderEnd(IntEnum):
     SISTER_FILLED = 24
     POSITION_CLOSED = 25
     LIQUIDATED = 26
+    DELEVERAGED = 27
 
     @property
     def refusal(self) -> bool:

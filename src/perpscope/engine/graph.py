@@ -77,7 +77,7 @@ class Graph:
         self._building: list[str] = []
         for item in wanted:
             if isinstance(item, Fold):
-                self._add(item, item.frame or self.frame)
+                self.require_fold(item)
             else:
                 self.require(item)
 
@@ -101,6 +101,10 @@ class Graph:
         if key in self.nodes:
             return key
         return self._add(cls.with_settings(self.settings.get(base, {}), wanted_frame), wanted_frame)
+
+    def require_fold(self, fold: Fold) -> str:
+        """Make sure that a ready made fold is a node and return its key."""
+        return self._add(fold, fold.frame or self.frame)
 
     def _stream(self, kind: str, frame: str, exact: bool) -> str | None:
         """The offered stream of a kind; framed kinds prefer the frame asked for, then (but for bars) the finest."""
