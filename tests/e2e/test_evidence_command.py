@@ -67,6 +67,33 @@ def test_a_second_run_goes_on_from_what_is_there_and_changes_nothing(
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (out / "measured").iterdir()} == before
 
 
+def test_the_monitor_takes_back_a_promise_that_was_not_kept(
+    perpscope: Run, window_lake: Path, first: tuple[Path, str], tmp_path: Path
+) -> None:
+    """A page is made to promise 300 bps net of every displacement, judged on the first month; the second month breaks it."""
+    folder = tmp_path / "promised"
+    folder.mkdir()
+    out, _ = first
+    verdicts = json.loads((out / "verdicts.json").read_bytes()) | {"end": "2024-07-20", "date": "2024-07-20"}
+    verdicts["factors"]["displacements"] |= {"verdict": "WEAK"}
+    (folder / "verdicts.json").write_text(json.dumps(verdicts))
+    for name in FACTORS.split(","):
+        page = json.loads((out / f"{name}.json").read_bytes())
+        if name == "displacements":
+            page["verdict"] = "WEAK"
+            page["facts"]["effect"] = {"value": 312.0, "low": 250.0, "high": 374.0, "n": 100, "note": ""}
+        (folder / f"{name}.json").write_text(json.dumps(page))
+    done = perpscope("monitor", "--verdicts", folder, "--lake", window_lake)
+    assert "demoted on 2024-0" in done.stdout
+    assert "1 followed, 1 demoted, 2 promised nothing" in done.stdout
+    after = json.loads((folder / "verdicts.json").read_bytes())["factors"]["displacements"]["demoted"]
+    assert "2024-07-20" <= after[:10] <= "2024-08-19"
+    assert [p.name for p in folder.glob("verdicts-*.json")] == ["verdicts-2024-07-20-1.json"]
+    again = perpscope("monitor", "--verdicts", folder, "--lake", window_lake, "--until", "2024-07-01", ok=False)
+    assert again.returncode == 2
+    assert "Choose --until after it" in again.stderr
+
+
 def test_mistakes_are_one_sentence_and_exit_code_2(perpscope: Run, window_lake: Path, tmp_path: Path) -> None:
     wrong = perpscope("evidence", "displacement", "--lake", window_lake, "--out", tmp_path, *WINDOW, ok=False)
     assert wrong.returncode == 2
