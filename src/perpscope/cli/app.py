@@ -20,6 +20,7 @@ from perpscope.cli import (
     imports,
     liquidations,
     metrics,
+    monitor,
     mtf,
     report,
     sessions,
@@ -53,6 +54,7 @@ app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
 app.command("evidence")(evidence.evidence)
 app.command("drift")(drift.drift)
+app.command("monitor")(monitor.monitor)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 
