@@ -20,8 +20,8 @@ from perpscope.cli import (
     imports,
     liquidations,
     metrics,
-    monitor,
     mtf,
+    replay,
     report,
     sessions,
     size,
@@ -54,9 +54,9 @@ app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
 app.command("evidence")(evidence.evidence)
 app.command("drift")(drift.drift)
-app.command("monitor")(monitor.monitor)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
+app.command("replay")(replay.replay)
 
 
 def run(arguments: list[str]) -> int:

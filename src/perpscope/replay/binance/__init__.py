@@ -1,0 +1,1 @@
+"""Binance as a server: USDT-M, COIN-M and spot."""

@@ -1,0 +1,53 @@
+"""Binance in one piece for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from perpscope.replay.binance import stream
+from perpscope.replay.binance.rest import Rest
+from perpscope.replay.dialect import Answer, Reply, Request, Session, plain
+from perpscope.replay.frames import Frame, Tape, Track
+
+
+class Binance:
+    """`product`: "um" (USDT-M), "cm" (COIN-M) or "spot"."""
+
+    time_keys = b"[ETtw]|nextFundingTime|time|fundingTime|timestamp|serverTime"
+
+    def __init__(self, name: str, product: str) -> None:
+        self.name, self.product = name, product
+        self.sockets: Sequence[str] = ("/ws", "/ws/{rest:.*}", "/stream")
+        if product == "um":
+            routed = [f"/{route}{path}" for route in ("public", "market", "private") for path in self.sockets]
+            self.sockets = (*self.sockets, *routed)
+        self.weight_limit = 6000 if product == "spot" else 2400
+        self.messages_per_s = 5 if product == "spot" else 10
+        self._rest = Rest(product)
+
+    def open(self, number: int, path: str, query: Mapping[str, str]) -> tuple[Session, Reply]:
+        return stream.opened(number, path, query, self.product == "um")
+
+    def hear(self, session: Session, text: bytes) -> Reply:
+        return stream.heard(session, text)
+
+    def greet(self, session: Session, topic: str, tape: Tape, now: int) -> list[tuple[Track, Frame]]:
+        return []
+
+    def wrap(self, session: Session, topic: str, track: Track, data: bytes) -> bytes:
+        return stream.wrapped(session, topic, data)
+
+    def answer(self, request: Request, tape: Tape) -> Answer:
+        return self._rest.answer(request, tape)
+
+    def used_weight(self, used: int) -> Mapping[str, str]:
+        return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+
+    def refusal(self, status: int, wait_s: int) -> Answer:
+        if status == 503:
+            text = "Unknown error, please check your request or try again later."
+            return Answer(plain({"code": -1000, "msg": text}), 503)
+        text = f"Too many requests; current limit is {self.weight_limit} request weight per 1 MINUTE."
+        if status == 418:
+            text = f"Way too many requests; IP banned for {wait_s} seconds."
+        return Answer(plain({"code": -1003, "msg": text}), status, headers={"Retry-After": str(wait_s)})

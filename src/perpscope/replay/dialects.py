@@ -1,0 +1,32 @@
+"""Which venues the server speaks for, by the names the doors have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perpscope.core.errors import unknown_name
+from perpscope.replay.dialect import Dialect
+
+
+def _binance(name: str, product: str) -> Dialect:
+    from perpscope.replay.binance.dialect import Binance
+
+    return Binance(name, product)
+
+
+VENUES: dict[str, Callable[[], Dialect]] = {
+    "binance": lambda: _binance("binance", "um"),
+    "binance_coinm": lambda: _binance("binance_coinm", "cm"),
+    "binance_spot": lambda: _binance("binance_spot", "spot"),
+}
+
+
+def dialect_of(venue: str) -> Dialect:
+    """The protocol of a venue.
+
+    Raises:
+        UserError: for a venue the server does not speak for.
+    """
+    if venue not in VENUES:
+        raise unknown_name("venue to replay", venue, VENUES)
+    return VENUES[venue]()

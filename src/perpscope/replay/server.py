@@ -1,0 +1,180 @@
+"""The server: one venue, one tape, one clock, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import WSMsgType, web
+
+from perpscope.replay import control
+from perpscope.replay.budget import WeightBudget
+from perpscope.replay.clock import MarketClock
+from perpscope.replay.connection import Connection
+from perpscope.replay.dialect import Answer, Dialect, Reply, Request
+from perpscope.replay.dialects import dialect_of
+from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.ledger import Ledger
+from perpscope.replay.pump import Pump
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a tape is played.
+
+    `speed` is market seconds per second (math.inf: as fast as the sockets take). The clock starts once `wait` connections
+    have subscribed to something; 0 leaves it to the control route. `token` opens the control route; None closes it.
+    `spy` is told every message sent (connection, payload).
+    """
+
+    venue: str = "binance"
+    port: int = 0
+    speed: float = 1.0
+    wait: int = 1
+    seed: int = 0
+    token: str | None = None
+    ledger: Path | None = None
+    command: str = ""
+    spy: Callable[[int, bytes], None] | None = None
+
+
+class ReplayServer:
+    """`async with ReplayServer(settings, tape) as server`: `server.port` is where it listens."""
+
+    def __init__(self, settings: Settings, tape: Tape) -> None:
+        self.settings, self.tape = settings, tape
+        self.dialect: Dialect = dialect_of(settings.venue)
+        self.ledger = Ledger(settings.ledger)
+        self.connections: list[Connection] = []
+        self.port = 0
+        self._count = 0
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> ReplayServer:
+        loop = asyncio.get_running_loop()
+        self.clock = MarketClock(self.tape.start, self.settings.speed, loop.time)
+        self.budget = WeightBudget(self.dialect.weight_limit, loop.time)
+        self.pump = Pump(self.tape, self.clock, self.dialect, self.ledger, self._deliver)
+        app = web.Application(client_max_size=1 << 20)
+        app.router.add_route("*", "/_control", self._control)
+        for path in self.dialect.sockets:
+            app.router.add_get(path, self._socket)
+        app.router.add_route("*", "/{rest:.*}", self._rest)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self.settings.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self.ledger.note("run", venue=self.settings.venue, seed=self.settings.seed, command=self.settings.command)
+        self.pumping = asyncio.create_task(self.pump.run())
+        self.pumping.add_done_callback(self._stopped)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.pumping.cancel()
+        for connection in list(self.connections):
+            connection.stalled = False
+            with contextlib.suppress(ConnectionError, asyncio.TimeoutError):
+                await asyncio.wait_for(connection.socket.close(code=1001), 1.0)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self.ledger.close()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.pumping  # a fault of the tape is told here, not swallowed
+
+    async def drained(self) -> None:
+        """Until the tape has run out and everything queued has left."""
+        await self.pump.ended.wait()
+        while any(c.waiting and not c.stalled and not c.closed for c in self.connections):
+            await asyncio.sleep(0.01)
+
+    def _stopped(self, pump: asyncio.Task[None]) -> None:
+        """A pump that died must not look like a silent venue: everyone is cut off."""
+        if not pump.cancelled():
+            for connection in list(self.connections):
+                connection.reset()
+
+    def _deliver(self, connection: Connection, topic: str, track: Track, frame: Frame) -> None:
+        if topic in connection.session.deaf:
+            self.ledger.frame(connection.session.number, track, frame, "wrong route")
+            return
+        connection.say(self.dialect.wrap(connection.session, topic, track, frame.data), track, frame)
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)
+        await ws.prepare(request)
+        self._count += 1
+        session, reply = self.dialect.open(self._count, request.path, request.query)
+        connection = Connection(session, ws, request, self.ledger, spy=self.settings.spy)
+        self.connections.append(connection)
+        self.ledger.note("open", c=session.number, path=request.path_qs)
+        writer = asyncio.create_task(connection.write())
+        try:
+            await self._apply(connection, reply)
+            await self._listen(connection)
+        finally:
+            for topic in session.heard:
+                self.pump.leave(connection, topic)
+            connection.finish()
+            self.connections.remove(connection)
+            self.ledger.note("close", c=session.number, sent=connection.sent, code=ws.close_code)
+            await writer
+        return ws
+
+    async def _listen(self, connection: Connection) -> None:
+        recent: deque[float] = deque(maxlen=self.dialect.messages_per_s)
+        now = asyncio.get_running_loop().time
+        async for message in connection.socket:
+            if connection.stalled:
+                continue
+            if message.type is WSMsgType.PING:
+                await connection.socket.pong(message.data)
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                continue
+            recent.append(now())
+            if len(recent) == recent.maxlen and recent[-1] - recent[0] < 1.0:
+                await connection.socket.close(code=1008, message=b"Too many requests")
+                return
+            text = message.data.encode() if message.type is WSMsgType.TEXT else message.data
+            await self._apply(connection, self.dialect.hear(connection.session, text))
+
+    async def _apply(self, connection: Connection, reply: Reply) -> None:
+        for answer in reply.answers:
+            connection.say(answer)
+        for topic in reply.ended:
+            self.pump.leave(connection, topic)
+        for topic in reply.begun:
+            self.ledger.note("subscribe", c=connection.session.number, topic=topic)
+            self.pump.listen(connection, topic)
+            if topic not in connection.session.deaf:
+                for track, frame in self.dialect.greet(connection.session, topic, self.tape, self.clock.position()):
+                    self._deliver(connection, topic, track, frame)
+        if reply.hang_up is not None:
+            code, reason = reply.hang_up
+            await connection.socket.close(code=code, message=reason.encode())
+        if not self.clock.playing and 0 < self.settings.wait <= sum(bool(c.session.heard) for c in self.connections):
+            if not self.pump.frames:
+                self.clock.play()
+            self.pump.changed.set()
+
+    async def _control(self, request: web.Request) -> web.Response:
+        return await control.handle(self, request)
+
+    async def _rest(self, request: web.Request) -> web.Response:
+        asked = Request(request.method, request.path, request.query, await request.read(), self.clock.position())
+        answer = self.dialect.answer(asked, self.tape)
+        refused = self.budget.charge(answer.weight)
+        if refused is not None:
+            answer = self.dialect.refusal(*refused)
+        self.ledger.note("rest", path=request.path_qs, status=answer.status, weight=answer.weight, used=self.budget.used)
+        return self._response(answer)
+
+    def _response(self, answer: Answer) -> web.Response:
+        headers = {"Content-Type": "application/json", **self.dialect.used_weight(self.budget.used), **answer.headers}
+        return web.Response(body=answer.body, status=answer.status, headers=headers)
