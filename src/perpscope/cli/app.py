@@ -20,13 +20,16 @@ from perpscope.cli import (
     imports,
     liquidations,
     metrics,
+    monitor,
     mtf,
+    record,
     replay,
     report,
     sessions,
     size,
     structure,
     sweep,
+    weights,
 )
 from perpscope.core.errors import DataError, UserError
 
@@ -52,10 +55,13 @@ app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
 app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
+app.add_typer(weights.app, name="weights")
 app.command("evidence")(evidence.evidence)
 app.command("drift")(drift.drift)
+app.command("monitor")(monitor.monitor)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
+app.command("record")(record.record)
 app.command("replay")(replay.replay)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -95,6 +95,7 @@ class Feed:
         self.health: dict[str, Health] = {}
         self.pollers: list[Poller] = []
         self.ready = asyncio.Event()
+        self.book_tap: Callable[[str, BookMessage], None] | None = None
         self._addresses = dict(addresses or door.addresses)
         self._network, self.rng = network, rng
         self._resume = dict(resume or {})
@@ -447,6 +448,8 @@ class _Told:
 
     def passed(self, message: BookMessage) -> None:
         self._book(self._feed.venue, self._symbol, message)
+        if self._feed.book_tap is not None:
+            self._feed.book_tap(self._symbol, message)
         if message.exchange_ts > self._feed.latest_ts:
             self._feed.latest_ts = message.exchange_ts
 
