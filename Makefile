@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo test cluster-test lint bench evidence-selftest docs lock clean help
+.PHONY: demo ui ui-dev screens test cluster-test lint bench evidence-selftest docs lock clean help
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,10 +14,20 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/perpscope doctor --compile
+	$(BIN)/python hatch_build.py --if-possible
 	@touch $(READY)
 
 demo: $(READY) ## simulate a market, import it, analyse it, offline
 	$(BIN)/perpscope demo --out out/demo
+
+ui: $(READY) ## build the page again from frontend/
+	$(BIN)/python hatch_build.py
+
+ui-dev: $(READY) ## the page from source, reloading itself; data from a running `perpscope serve`
+	cd frontend && npm run dev
+
+screens: ui ## pictures of every page into docs/screens
+	$(BIN)/python -m tests.web.browser.screens docs/screens
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -1,0 +1,129 @@
+import "./page.css";
+import { palette } from "../view/palette";
+import { layerKeys } from "../view/layer_keys";
+import { zoneName } from "../view/time";
+import { h } from "../panel/dom";
+import { help } from "../panel/help";
+import { layersMenu } from "../panel/layers_menu";
+import { frameBox, search } from "../panel/search";
+import { topBar } from "../panel/top_bar";
+import { chartPage } from "./chart_page";
+import { listen } from "./keys";
+import { Session } from "./session";
+
+const session = new Session(window);
+const keys = () => layerKeys(session.catalogue.filter((card) => card.name !== "candles").map((card) => card.name));
+
+const found = search((card) =>
+  session.change({
+    page: "chart",
+    venue: card.venue,
+    symbol: card.symbol,
+    frame: card.frames.includes(session.settings.value.frame) ? session.settings.value.frame : (card.frames[0] ?? ""),
+    at: null,
+  }),
+);
+const frames = frameBox((frame) => session.change({ frame }));
+const layers = layersMenu((name, on) => toggle(name, on));
+const keyHelp = help();
+
+const top = topBar(
+  {
+    search: () => openSearch(""),
+    frame: (frame) => session.change({ frame }),
+    layers: () => openLayers(),
+    goLive: () => {
+      if (session.settings.value.at !== null) session.change({ at: null });
+      page.chart.goLive();
+    },
+    page: (name) => session.change({ page: name, detail: "" }),
+    picture: () => page.pictureFile(),
+    help: () => keyHelp.open(session.catalogue, keys()),
+    zone: (zone) => session.change({ zone }),
+    palette: () => session.change({ palette: session.settings.value.palette === "dark" ? "colour-blind" : "dark" }),
+  },
+  session.settings.value.zone,
+);
+const page = chartPage(session, () => top.live(page?.chart.atLive() ?? true));
+const zone = h("span", {});
+const foot = h(
+  "footer",
+  { class: "foot" },
+  zone,
+  h("span", { class: "grow" }, "Liquidation levels, clusters and heat are estimated from public data. Nothing here is advice."),
+  h("span", {}, "TradingView Lightweight Charts™ Copyright © 2025 TradingView, Inc. ", h("a", { href: "https://www.tradingview.com/", rel: "noreferrer", target: "_blank" }, "tradingview.com")),
+);
+const shell = h("div", { class: "shell" }, top.element, page.element, foot, found.element, frames.element, layers.element, keyHelp.element);
+document.getElementById("page")?.replaceChildren(shell);
+
+let due = false;
+function drawSoon(): void {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    draw();
+  });
+}
+
+function draw(): void {
+  const settings = session.settings.value;
+  const picture = session.picture.value;
+  top.page(settings.page);
+  top.instrument(settings.venue, settings.symbol, settings.frame, session.instrument?.frames ?? (settings.frame ? [settings.frame] : []));
+  zone.textContent = `Times in ${zoneName(settings.zone, picture?.watermarkMs ?? 0)}`;
+  feed();
+  page.draw();
+  colours();
+  if (picture) {
+    document.title = `${picture.head.symbol} ${picture.head.frame} · perpscope`;
+    session.drawn(picture.head.id, picture.seq);
+  }
+}
+
+function feed(): void {
+  const { state } = session.line.value;
+  const picture = session.picture.value;
+  top.feed({ line: state, chip: picture?.chip ?? null, status: session.status.value, watermarkMs: picture?.watermarkMs ?? Number.NaN, zone: session.settings.value.zone });
+}
+
+function colours(): void {
+  const chosen = palette(session.settings.value.palette);
+  for (const name of ["buy", "sell", "warning"] as const) document.documentElement.style.setProperty(`--${name}`, chosen[name]);
+}
+
+function toggle(name: string, on: boolean): void {
+  session.change({ layers: { ...session.settings.value.layers, [name]: on } });
+}
+
+function openSearch(typed: string): void {
+  found.open(session.welcome.value?.instruments ?? [], typed);
+}
+
+function openLayers(): void {
+  layers.open(session.catalogue, (name) => session.layerOn(name), keys(), session.picture.value?.head.absent ?? {});
+}
+
+listen(document, {
+  frame: (typed) => frames.open(session.instrument?.frames ?? [], typed),
+  search: openSearch,
+  layer(key) {
+    const name = [...keys()].find(([, letter]) => letter === key || (key === "H" && letter === "h"))?.[0];
+    if (name) toggle(name, !session.layerOn(name));
+  },
+  help: () => keyHelp.open(session.catalogue, keys()),
+  pan: (bars) => page.chart.pan(bars),
+  zoom: (factor) => page.chart.zoom(factor),
+  reset: () => page.chart.reset(),
+  goLive: () => page.chart.goLive(),
+  replay: (what) => page.replay(what),
+});
+
+session.welcome.watch((welcome) => top.mode(session.line.value.state === "offline" ? "offline" : (welcome?.mode ?? "")));
+session.picture.watch(drawSoon);
+session.settings.watch(drawSoon);
+session.welcome.watch(drawSoon);
+session.line.watch(feed);
+session.status.watch(feed);
+session.alerts.watch((alerts) => top.unread(alerts.length));
+session.start();
