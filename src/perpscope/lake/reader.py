@@ -119,7 +119,8 @@ class Lake:
         order = list(origins) if origins else sorted(have, key=lambda o: rank(o, venue))
         low, high = BEGINNING if start is None else start, END_OF_TIME if end is None else end
         if high == END_OF_TIME:
-            high = max(f.last_clock for f in entries)
+            told = self._declared(venue, symbol).clock
+            high = max(*(f.last_clock for f in entries), int(told[-1]) if len(told) else low)
         return gather(stream, schema_of(stream), entries, self._table, low, high, order, self._declared(venue, symbol))
 
     def holes(self, venue: str, symbol: str, stream: str, end: int | None = None) -> list[Hole]:

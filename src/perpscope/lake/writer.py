@@ -152,18 +152,28 @@ class Transaction:
         """The files of this transaction so far."""
         return list(self._staged.values())
 
+    def adopt(self, entry: FileEntry) -> None:
+        """Take a sound file that lies in its place into the next catalogue."""
+        self._entries[entry.key] = entry
+
     def drop(self, entry: FileEntry) -> None:
         """Leave a file out of the next catalogue (retention, compaction)."""
         self._dropped.add(entry.key)
 
-    def put(self, entry: FileEntry, table: Table) -> None:
-        """Stage rows as the whole content of `entry`'s period, with its coverage and continuity."""
-        self._write(entry.key, table, np.array(entry.coverage, np.int64).reshape(-1, 4), entry.continuity)
+    def put(self, key: tuple[str, str, str, str, str], rows: Table, coverage: Stretches, continuity: Continuity) -> int:
+        """Stage rows as the whole content of a period. Returns: the file's bytes."""
+        self._write(key, rows, coverage, continuity)
+        return self._staged[key].bytes
 
     def commit(
-        self, sources: list[SourceEntry], instruments: list[InstrumentEntry], sealed: tuple[SealedEntry, ...] = ()
+        self,
+        sources: list[SourceEntry],
+        instruments: list[InstrumentEntry],
+        sealed: tuple[SealedEntry, ...] = (),
+        forget_sources: bool = False,
     ) -> Catalogue:
-        """Replace the catalogue, then remove the files that it no longer names."""
+        """Replace the catalogue, then remove the files that it no longer names. `forget_sources` after a loss: what was
+        imported may be imported again."""
         for folder in {(self.root / entry.path).parent for entry in self._staged.values()}:
             catalogues.sync_folder(folder)
         files = {key: entry for key, entry in self._entries.items() if key not in self._dropped} | self._staged
@@ -172,7 +182,7 @@ class Transaction:
         after = Catalogue(
             generation=self.generation,
             files=tuple(files[key] for key in sorted(files)),
-            sources=(*self.before.sources, *sources),
+            sources=tuple(sources) if forget_sources else (*self.before.sources, *sources),
             instruments=tuple(known[key] for key in sorted(known)),
             sealed=tuple(marks[venue] for venue in sorted(marks)),
         )

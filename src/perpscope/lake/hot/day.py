@@ -8,6 +8,7 @@ stream  the names behind the numbers        meta    format, fencing token, boot 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -31,13 +32,14 @@ CREATE TABLE entry(seq INTEGER PRIMARY KEY, at INTEGER, batches INTEGER, gaps IN
                    sealed INTEGER DEFAULT 0);
 CREATE TABLE batch(id INTEGER PRIMARY KEY, seq INTEGER, stream INTEGER, first_recv INTEGER, last_recv INTEGER,
                    first_clock INTEGER, last_clock INTEGER, first_id INTEGER, last_id INTEGER, rows INTEGER, late INTEGER,
-                   crc32 INTEGER, body BLOB);
+                   head_crc32 INTEGER, crc32 INTEGER, body BLOB);
 CREATE INDEX batch_of ON batch(stream, seq);
 CREATE TABLE gap(id INTEGER PRIMARY KEY, seq INTEGER, symbol TEXT, ref_ts INTEGER, known_ts INTEGER, end_ts INTEGER,
                  kind INTEGER, cause INTEGER, crc32 INTEGER);
 CREATE TABLE raw(id INTEGER PRIMARY KEY, seq INTEGER, receive_ts INTEGER, why TEXT, payload BLOB, crc32 INTEGER);
 """
-_BATCH = "seq, stream, first_recv, last_recv, first_clock, last_clock, first_id, last_id, rows, late, body, crc32"
+_BATCH = "seq, stream, first_recv, last_recv, first_clock, last_clock, first_id, last_id, rows, late, body, head_crc32, crc32"
+_MARKS = ", ".join("?" * 13)
 _GAP = "seq, symbol, ref_ts, known_ts, end_ts, kind, cause, crc32"
 
 
@@ -84,6 +86,7 @@ class DayWriter:
                     "INSERT INTO meta VALUES (?, ?)",
                     [("format", str(FORMAT)), ("token", str(current(path.parent))), ("boot_id", _boot_id()), ("closed", "")],
                 )
+                self._db.execute(f"PRAGMA user_version={FORMAT}")
         check_format(path, self._db)
         self._streams = {(s, n): i for i, s, n in self._db.execute("SELECT id, symbol, name FROM stream")}
         self._new: dict[tuple[str, str], int] = {}
@@ -107,17 +110,19 @@ class DayWriter:
     ) -> None:
         """All of it durable, or none of it."""
         with self._transaction():
-            found = int(self._db.execute("SELECT value FROM meta WHERE key = 'token'").fetchone()[0])
+            found = _number(self._db.execute("SELECT value FROM meta WHERE key = 'token'").fetchone())
             if found != token:
                 raise overtaken(found)
             if self._new:
                 fresh = [(i, s, n, text_crc(str(i), s, n)) for (s, n), i in self._new.items()]
                 self._db.executemany("INSERT INTO stream VALUES (?, ?, ?, ?)", fresh)
+                again = [(f"stream {i}", json.dumps([s, n, crc])) for i, s, n, crc in fresh]
+                self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", again)
             self._db.execute(
                 "INSERT INTO entry(seq, at, batches, gaps, raws, crc32) VALUES (?, ?, ?, ?, ?, ?)", (*entry, entry.crc())
             )
             self._db.executemany(
-                f"INSERT INTO batch({_BATCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [(*b, b.crc()) for b in batches]
+                f"INSERT INTO batch({_BATCH}) VALUES ({_MARKS})", [(*b, b.head_crc(), b.crc()) for b in batches]
             )
             self._db.executemany(f"INSERT INTO gap({_GAP}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [(*g, g.crc()) for g in gaps])
             self._db.executemany(
@@ -150,22 +155,10 @@ class DayWriter:
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def drop_batch(self, seq: int, stream: int) -> None:
-        """Take one damaged batch out; its commit is then known to hold one less."""
-        with self._transaction():
-            self._db.execute("DELETE FROM batch WHERE seq = ? AND stream = ?", (seq, stream))
-            self._settle(seq)
-
-    def _settle(self, seq: int) -> None:
-        counts = [
-            self._db.execute(f"SELECT count(*) FROM {table} WHERE seq = ?", (seq,)).fetchone()[0]
-            for table in ("batch", "gap", "raw")
-        ]
-        at = self._db.execute("SELECT at FROM entry WHERE seq = ?", (seq,)).fetchone()[0]
-        entry = Entry(seq, at, *counts)
-        self._db.execute(
-            "UPDATE entry SET batches = ?, gaps = ?, raws = ?, crc32 = ? WHERE seq = ?", (*entry[2:], entry.crc(), seq)
-        )
+    def lose(self, lost: Sequence[tuple[int, int]]) -> None:
+        """Write down which commits (first, last) are gone and declared, so that nobody misses them again."""
+        known = json.loads((self._db.execute("SELECT value FROM meta WHERE key = 'lost'").fetchone() or ("[]",))[0])
+        self.set_meta("lost", json.dumps([*known, *lost]))
 
     def close(self) -> None:
         self._db.close()
@@ -198,13 +191,6 @@ class DayReader:
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from None
 
-    def meta(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return "" if row is None else str(row[0])
-
-    def metas(self) -> dict[str, str]:
-        return dict(self._rows("SELECT key, value FROM meta"))
-
     def streams(self) -> dict[int, tuple[str, str]]:
         """Symbol and stream by number."""
         found = {}
@@ -215,6 +201,10 @@ class DayReader:
                 )
             found[i] = (symbol, name)
         return found
+
+    def token(self) -> int:
+        """The fencing token of the last recorder that had this file; -1 where it cannot be read."""
+        return _number(next(self._rows("SELECT value FROM meta WHERE key = 'token'"), None))
 
     def last_seq(self) -> int:
         """The last commit; 0 where there is none."""
@@ -244,28 +234,48 @@ class DayReader:
             )
         )
 
-    def counts(self) -> dict[str, dict[int, int]]:
-        """Rows of each table by commit."""
-        return {table: dict(self._rows(f"SELECT seq, count(*) FROM {table} GROUP BY seq")) for table in ("batch", "gap", "raw")}
+    def lost(self) -> list[tuple[int, int]]:
+        """Ranges of commits (first, last) that are known to be gone."""
+        text = next(self._rows("SELECT value FROM meta WHERE key = 'lost'"), ("[]",))[0]
+        try:
+            return [(int(a), int(b)) for a, b in json.loads(text)]
+        except (ValueError, TypeError):
+            raise DataError(
+                f"{self.path.name}: the list of lost commits is damaged. Run perpscope lake repair.", text
+            ) from None
+
+    def counts(self, after: int) -> dict[str, dict[int, int]]:
+        """Rows of each table by commit, of the commits beyond `after`."""
+        return {
+            table: dict(self._rows(f"SELECT seq, count(*) FROM {table} WHERE seq > ? GROUP BY seq", after))
+            for table in ("batch", "gap", "raw")
+        }
 
     def last_clocks(self) -> dict[int, tuple[int, int]]:
-        """The highest clock and id acknowledged, by stream."""
-        return {s: (c, i) for s, c, i in self._rows("SELECT stream, max(last_clock), max(last_id) FROM batch GROUP BY stream")}
+        """The highest clock and id acknowledged, by stream, from its last hundred batches."""
+        asked = "SELECT last_clock, last_id FROM batch WHERE stream = ? ORDER BY seq DESC LIMIT 100"
+        found = {}
+        for number in self.streams():
+            if rows := list(self._rows(asked, number)):
+                found[number] = (max(clock for clock, _ in rows), max(ident for _, ident in rows))
+        return found
 
     def batches(self, stream: int | None, after: int, until: int) -> Iterator[tuple[Batch, bool]]:
         """Batches with after < seq <= until in order of commit, and whether their checksum holds."""
         where, given = ("", (after, until)) if stream is None else ("stream = ? AND ", (stream, after, until))
-        for *row, crc in self._rows(f"SELECT {_BATCH} FROM batch WHERE {where}seq > ? AND seq <= ? ORDER BY seq, id", *given):
+        asked = f"SELECT {_BATCH} FROM batch WHERE {where}seq > ? AND seq <= ? ORDER BY seq, id"
+        for *row, head_crc, crc in self._rows(asked, *given):
             batch = Batch(*row)
-            yield batch, batch.crc() == crc
+            yield batch, batch.crc() == crc and batch.head_crc() == head_crc
 
     def gaps(self, after: int, until: int) -> Iterator[tuple[GapRecord, bool]]:
         for *row, crc in self._rows(f"SELECT {_GAP} FROM gap WHERE seq > ? AND seq <= ? ORDER BY id", after, until):
             gap = GapRecord(*row)
             yield gap, gap.crc() == crc
 
-    def raws(self) -> Iterator[tuple[int, RawFrame, bool]]:
-        for seq, *frame, crc in self._rows("SELECT seq, receive_ts, why, payload, crc32 FROM raw ORDER BY id"):
+    def raws(self, after: int = 0) -> Iterator[tuple[int, RawFrame, bool]]:
+        asked = "SELECT seq, receive_ts, why, payload, crc32 FROM raw WHERE seq > ? ORDER BY id"
+        for seq, *frame, crc in self._rows(asked, after):
             yield seq, RawFrame(*frame), raw_crc(seq, RawFrame(*frame)) == crc
 
     def structure(self) -> list[str]:
@@ -287,6 +297,20 @@ class DayReader:
             yield from self._db.execute(sql, given)
         except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
             raise self._damaged(error) from None
+
+    def everything(self, table: str, columns: str, key: str) -> list[tuple[Any, ...]]:
+        """What can be got of a table in a damaged file: from its beginning up to the first page that cannot be read, and from
+        its end back to it."""
+        found: dict[Any, tuple[Any, ...]] = {}
+        for way in ("ASC", "DESC"):
+            try:
+                for row in self._db.execute(f"SELECT {key}, {columns} FROM {table} ORDER BY {key} {way}"):
+                    if row[0] in found:
+                        break
+                    found[row[0]] = row[1:]
+            except (sqlite3.DatabaseError, OverflowError):
+                continue
+        return [found[k] for k in sorted(found)]
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(
@@ -312,9 +336,18 @@ def sealed_marks(root: Path) -> list[tuple[str, int]]:
 
 def check_format(path: Path, db: sqlite3.Connection) -> None:
     row = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-    if row is None or row[0] != str(FORMAT):
-        found = None if row is None else row[0]
+    found, again = None if row is None else row[0], db.execute("PRAGMA user_version").fetchone()[0]
+    if found != str(again):
+        raise sqlite3.DatabaseError(f"its format is {found} in one place and {again} in another")
+    if again != FORMAT:
         raise UserError(f"{path.name} has the hot log's format {found}, this perpscope reads {FORMAT}. Update perpscope.")
+
+
+def _number(row: tuple[Any, ...] | None) -> int:
+    try:
+        return -1 if row is None else int(row[0])
+    except ValueError:
+        return -1
 
 
 def _boot_id() -> str:

@@ -39,7 +39,7 @@ class HotLog:
     `now` gives the time in ns UTC. `reserve_bytes` of disk are held for the day the disk is full; `free` gives the share of
     the disk that is free. `counts`: commits, rows, gaps, raw frames, raw frames left out for want of space, late rows, seams.
     `disk` is what the last look at the disk found, at most a second old. Opening repairs what a crash left (`lake.hot.repair`),
-    `repaired` says what. Calls must not overlap; any thread may make them.
+    `repaired` says what; `deep` looks at what is sealed too. Calls must not overlap; any thread may make them.
 
     Raises:
         UserError: if another recorder has this venue, a name is not fit for a path, or the folder cannot be written.
@@ -55,6 +55,7 @@ class HotLog:
         reserve_bytes: int = RESERVE_BYTES,
         free: Callable[[Path], float] = free_fraction,
         patience_s: float = 5.0,
+        deep: bool = False,
     ) -> None:
         from perpscope.lake.hot.repair import repair_venue
 
@@ -75,7 +76,7 @@ class HotLog:
         self._day: DayWriter | None = None
         self._witness: witness.Witness | None = None
         try:
-            self.repaired, owed = repair_venue(self.root, venue)
+            self.repaired, owed = repair_venue(self.root, venue, deep)
             self._open(owed)
         except BaseException:
             self.close()
@@ -182,7 +183,7 @@ class HotLog:
         highest, seq = 0, 0
         for path in files:
             with DayReader(path) as reader:
-                highest, seq = max(highest, int(reader.meta("token"))), max(seq, reader.last_seq())
+                highest, seq = max(highest, reader.token()), max(seq, reader.last_seq())
                 names = reader.streams()
                 for number, (clock, ident) in reader.last_clocks().items():
                     before = self._known.get(names[number], (NULL_TS, -1))

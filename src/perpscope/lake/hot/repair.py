@@ -1,29 +1,230 @@
-"""What a crash or a bad disk left, put right: nothing is skipped in silence, every loss becomes a declared gap.
+"""What a crash or a bad disk left of a hot log, put right: nothing is skipped in silence, every loss becomes a declared gap.
 
 | found | done |
 |---|---|
-| a torn or flipped batch (checksum) | taken out, a gap declared for its stream |
-| a commit whose rows are not all there | a gap declared for every stream of the file |
-| commits that were acknowledged and are gone (witness, or a jump in the numbers) | a gap declared for every stream |
-| a day file that SQLite finds broken | salvaged into a new file, the old one kept in `quarantine`, gaps |
-| a file of zero length, or no database | kept in `quarantine`, gaps |
 | an unfinished new file (`.tmp-*`) | deleted |
+| a day file of zero length, one SQLite cannot read, one with a damaged batch, name, gap or commit | what is sound is copied |
+| | into a new file that takes its place; the old one is kept in `quarantine`; gaps |
+| commits that were acknowledged and are gone (the witness, a jump in the numbers) | gaps |
 
-Cause of these gaps: CORRUPT. A gap reaches from the last good row before to the first good row after what was lost; where
-nothing follows it, it stays open until data comes again (the first commit after the start closes it).
+Cause of these gaps: CORRUPT. Of a batch whose head is sound the gap is exactly the time its rows were about. Where the head
+is gone too, nobody knows whose rows they were: every stream of the venue without a sound batch in that commit gets a gap from
+its last sound row before to its first one after.
 """
 
 from __future__ import annotations
 
+import json
+import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from perpscope.lake.hot.records import GapRecord
+from perpscope.core.errors import DataError
+from perpscope.core.events import GapCause, GapKind, stream_kind
+from perpscope.lake import catalogue as catalogues
+from perpscope.lake.catalogue import Catalogue, sync_folder
+from perpscope.lake.hot import witness
+from perpscope.lake.hot.day import DayReader, DayWriter, days, folder
+from perpscope.lake.hot.faults import faults
+from perpscope.lake.hot.fence import FencedOffError, current
+from perpscope.lake.hot.read import BEYOND
+from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_crc, text_crc
+from perpscope.lake.layout import TEMPORARY
+
+QUARANTINE = "quarantine"
+Key = tuple[str, str]
 
 
-def repair_venue(root: Path, venue: str) -> tuple[list[str], Mapping[str, Sequence[GapRecord]]]:
-    """Put right what is wrong with a venue's day files, whose writer the caller must be.
+def repair_venue(root: Path, venue: str, deep: bool = False) -> tuple[list[str], Mapping[str, Sequence[GapRecord]]]:
+    """Put right what is wrong with a venue's day files, whose writer the caller must be. `deep` looks at everything, else only
+    at what is not sealed yet.
 
     Returns: one sentence a repair, and the gaps by symbol that the caller must commit.
     """
-    return [], {}
+    where = folder(root, venue)
+    told = []
+    for leftover in sorted(where.glob(f"{TEMPORARY}*")):
+        leftover.unlink()
+        told.append(f"{leftover.name} was unfinished and is deleted.")
+    try:
+        known = catalogues.load(root)
+    except DataError:
+        known = Catalogue()
+    found = faults(root, venue, known.sealed_until(venue), deep)
+    if not found:
+        return told, {}
+    told += [fault.what for fault in found]
+    damage = _Damage(known.sealed_until(venue))
+    for path in sorted({fault.path for fault in found if fault.path is not None}):
+        damage.lost += _salvage(path, damage)
+        told.append(f"{path.name} was rebuilt from what is sound; the damaged file is kept in {QUARANTINE}.")
+    gone = [fault.lost for fault in found if fault.path is None]
+    damage.lost += [seq for first, last in gone for seq in (first, last)]
+    remaining = [fault.lost for fault in faults(root, venue, known.sealed_until(venue), False) if fault.path is None]
+    damage.lost += [seq for first, last in remaining for seq in (first, last)]
+    if remaining:
+        files = days(root, venue)
+        path = files[-1] if files else where / "1970-01-01.db"
+        writer = DayWriter(path)
+        writer.lose(remaining)
+        writer.close()
+    owed = damage.gaps(root, venue, known)
+    for symbol, records in sorted(owed.items()):
+        told.append(f"{venue} {symbol}: {len(records)} gap{'s' if len(records) > 1 else ''} declared for what is lost.")
+    return told, owed
+
+
+@dataclass
+class _Damage:
+    """What was lost: gaps whose extent is known, and commits of which it is not known whose rows they held."""
+
+    sealed: int
+    exact: list[GapRecord] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+
+    def gaps(self, root: Path, venue: str, known: Catalogue) -> dict[str, list[GapRecord]]:
+        """By symbol; each stretch once."""
+        told = witness.told(folder(root, venue))
+        ends = told[1] if told else 0
+        sound: dict[Key, list[tuple[int, int, int]]] = {
+            (f.symbol, f.stream): [(0, f.first_clock, f.last_clock)]
+            for f in known.files
+            if f.venue == venue and f.origin == "live"
+        }
+        commits: dict[int, int] = {}
+        for path in days(root, venue):
+            with DayReader(path) as reader:
+                names = reader.streams()
+                commits |= {entry.seq: entry.at for entry, _, _ in reader.entries()}
+                for batch, _ in reader.batches(None, self.sealed, BEYOND):
+                    sound.setdefault(names[batch.stream], []).append((batch.seq, batch.first_clock, batch.last_clock))
+        found = {record[1:]: record for record in self.exact}
+        for key, batches in sound.items():
+            name = stream_kind(key[1]).upper()
+            if name not in GapKind.__members__:
+                continue
+            seqs = [seq for seq, _, _ in batches]
+            for seq in sorted(set(self.lost)):
+                at = bisect_left(seqs, seq)
+                if at < len(seqs) and seqs[at] == seq:
+                    continue
+                following = bisect_right(seqs, seq)
+                before = max((last for _, _, last in batches[:at]), default=0)
+                after = min((first for _, first, _ in batches[following:]), default=max(ends, commits.get(seq, 0)))
+                start = before + 1 if before else after - 1
+                if after > start:
+                    hole = GapRecord(0, key[0], start, after, after, int(GapKind[name]), int(GapCause.CORRUPT))
+                    found[hole[1:]] = hole
+        by_symbol: dict[str, list[GapRecord]] = {}
+        for record in found.values():
+            by_symbol.setdefault(record.symbol, []).append(record)
+        return by_symbol
+
+
+def _salvage(path: Path, damage: _Damage) -> list[int]:
+    """Put a file with everything sound in the place of a damaged one. Returns the commits that are not whole."""
+    made = path.with_name(f"{TEMPORARY}{path.name}")
+    lost: list[int] = []
+    writer = DayWriter(made)
+    token = current(path.parent)
+    writer.set_token(token)
+    try:
+        entries, batches, gaps, raws = _sound(path, writer, damage, lost)
+        for entry in entries:
+            mine = batches.get(entry.seq, []), gaps.get(entry.seq, []), raws.get(entry.seq, [])
+            true = Entry(entry.seq, entry.at, len(mine[0]), len(mine[1]), len(mine[2]))
+            writer.commit(true, *mine, token, _never)
+            if true != entry:
+                lost.append(entry.seq)
+    finally:
+        writer.close()
+    _force(made)
+    kept = path.parent / QUARANTINE
+    kept.mkdir(exist_ok=True)
+    number = sum(1 for p in kept.iterdir() if p.name.startswith(path.name) and p.name.endswith(".bad"))
+    for suffix in ("-wal", "-shm", ""):
+        old = Path(f"{path}{suffix}")
+        if old.exists():
+            os.replace(old, kept / f"{path.name}{suffix}.{number}.bad")
+    os.replace(made, path)
+    sync_folder(kept)
+    sync_folder(path.parent)
+    return lost
+
+
+def _sound(
+    path: Path, writer: DayWriter, damage: _Damage, lost: list[int]
+) -> tuple[list[Entry], dict[int, list[Batch]], dict[int, list[GapRecord]], dict[int, list[RawFrame]]]:
+    batches: dict[int, list[Batch]] = {}
+    gaps: dict[int, list[GapRecord]] = {}
+    raws: dict[int, list[RawFrame]] = {}
+    try:
+        reader = DayReader(path)
+    except DataError:
+        return [], batches, gaps, raws
+    with reader:
+        names = _names(reader)
+        entries = {}
+        for *row, crc in reader.everything("entry", "seq, at, batches, gaps, raws, crc32", "seq"):
+            if all(isinstance(v, int) for v in row) and Entry(*row).crc() == crc:
+                entries[row[0]] = Entry(*row)
+        columns = "seq, stream, first_recv, last_recv, first_clock, last_clock, first_id, last_id, rows, late, body"
+        for *row, head_crc, crc in reader.everything("batch", f"{columns}, head_crc32, crc32", "id"):
+            if not all(isinstance(v, int) for v in row[:10]) or not isinstance(row[10], bytes):
+                continue
+            batch = Batch(*row)
+            if batch.head_crc() != head_crc or batch.seq not in entries or batch.stream not in names:
+                continue
+            symbol, stream = names[batch.stream]
+            if batch.crc() == crc:
+                moved = batch._replace(stream=writer.stream(symbol, stream))
+                batches.setdefault(batch.seq, []).append(moved)
+                continue
+            name = stream_kind(stream).upper()
+            if name in GapKind.__members__:
+                start, end = batch.first_clock, batch.last_clock + 1
+                damage.exact.append(GapRecord(0, symbol, start, end, end, int(GapKind[name]), int(GapCause.CORRUPT)))
+            told = entries[batch.seq]
+            entries[batch.seq] = told._replace(batches=told.batches - 1)  # its loss is declared: the rest of it may be whole
+        for *row, crc in reader.everything("gap", "seq, symbol, ref_ts, known_ts, end_ts, kind, cause, crc32", "id"):
+            if isinstance(row[1], str) and all(isinstance(v, int) for v in (row[0], *row[2:])) and GapRecord(*row).crc() == crc:
+                gaps.setdefault(row[0], []).append(GapRecord(*row))
+        for seq, *row, crc in reader.everything("raw", "seq, receive_ts, why, payload, crc32", "id"):
+            if isinstance(seq, int) and isinstance(row[1], str) and raw_crc(seq, RawFrame(*row)) == crc:
+                raws.setdefault(seq, []).append(RawFrame(*row))
+        try:
+            writer.lose(reader.lost())
+        except (DataError, ValueError):
+            lost.append(max(entries, default=0))
+    return [entries[seq] for seq in sorted(entries)], batches, gaps, raws
+
+
+def _names(reader: DayReader) -> dict[int, Key]:
+    """Streams by number: from their table, or where a row of it is damaged from the copy among the meta values."""
+    names = {}
+    for number, symbol, name, crc in reader.everything("stream", "id, symbol, name, crc32", "id"):
+        if isinstance(symbol, str) and isinstance(name, str) and text_crc(str(number), symbol, name) == crc:
+            names[number] = (symbol, name)
+    for key, value in reader.everything("meta", "key, value", "key"):
+        if str(key).startswith("stream "):
+            try:
+                symbol, name, crc = json.loads(value)
+                if text_crc(str(key).removeprefix("stream "), symbol, name) == crc:
+                    names.setdefault(int(str(key).removeprefix("stream ")), (symbol, name))
+            except (ValueError, TypeError):
+                continue
+    return names
+
+
+def _never(found: int) -> FencedOffError:
+    return FencedOffError(f"A new file has the token {found}.")
+
+
+def _force(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
