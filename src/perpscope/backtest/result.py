@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from perpscope.account import ScenarioKind
 from perpscope.backtest import yardsticks
 from perpscope.backtest.performance import (
     RETURNS,
@@ -24,7 +25,7 @@ from perpscope.backtest.performance import (
 )
 from perpscope.backtest.regimes import regimes
 from perpscope.backtest.run import BacktestRun
-from perpscope.core.orders import ExitReason, PositionLeg
+from perpscope.core.orders import ExitReason, LedgerKind, Note, PositionLeg
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, format_ts, parse_ts
 from perpscope.risk import Reason
@@ -196,6 +197,7 @@ def _warnings(run: BacktestRun, found: Performance) -> list[str]:
         limit = run.config.risk.max_drawdown
         since = format_ts(min(stopped))
         said.append(f"From {since} on {len(stopped)} proposals were refused: equity lay {limit:.0%} or more below its peak.")
+    said += _scenarios(run)
     if gaps := int(trips["gap"].sum()):
         said.append(f"{gaps} of {len(trips)} round trips met a hole in the data or an exit that gapped.")
     both = run.ambiguous_bars
@@ -204,6 +206,21 @@ def _warnings(run: BacktestRun, found: Performance) -> list[str]:
     if found.costs.insurance > 0.0:
         said.append(f"Losses of {found.costs.insurance:,.2f} went beyond the margin and were borne by the venue's insurance.")
     said.append("One path of history, chosen settings: without a count of trials and unseen data this proves nothing.")
+    return said
+
+
+def _scenarios(run: BacktestRun) -> list[str]:
+    """Each declared scenario, and how often any of its kind struck."""
+    notes = run.rows.ledger["note"]
+    struck = {
+        ScenarioKind.ADL: int((run.rows.ledger["kind"] == LedgerKind.ADL).sum()),
+        ScenarioKind.STOP_MAY_FAIL: int((notes == Note.STOP_FAILED).sum()),
+        ScenarioKind.GAP_THROUGH: int((notes == Note.GAP_THROUGH).sum()),
+    }
+    said = []
+    for kind in dict.fromkeys(one.kind for one in run.config.account.scenarios):
+        times = f"{struck[kind]} time{'s' * (struck[kind] != 1)}"
+        said.append(f"Declared, not measured: {kind.name.lower()} struck {times}; the ledger shows each.")
     return said
 
 

@@ -16,6 +16,7 @@ from perpscope.cli import (
     drift,
     evidence,
     features,
+    fetch,
     flow,
     imports,
     liquidations,
@@ -25,6 +26,7 @@ from perpscope.cli import (
     record,
     replay,
     report,
+    serve,
     sessions,
     size,
     structure,
@@ -43,6 +45,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("import")(imports.import_)
+app.command("fetch")(fetch.fetch)
 app.command("catalog")(imports.catalog)
 app.command("report")(report.report)
 app.command("flow")(flow.flow)
@@ -50,6 +53,7 @@ app.command("mtf")(mtf.mtf)
 app.command("metrics")(metrics.metrics)
 app.command("sessions")(sessions.sessions)
 app.command("structure")(structure.structure)
+app.command("serve")(serve.serve)
 app.command("size")(size.size)
 app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
