@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo ui ui-dev screens test cluster-test lint bench evidence-selftest docs lock clean help
+.PHONY: demo ui ui-dev screens test cluster-test lint bench faults soak evidence-selftest docs lock clean help
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,14 @@ lint: $(READY) ## style, types, floors
 
 bench: $(READY) ## throughput and memory, as ratios against peers in the same run
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+KILLS ?= 200
+faults: $(READY) ## the fault matrix for real, its numbers into docs/reliability.md (long form: make faults KILLS=1000)
+	$(BIN)/python -m pytest -m slow tests/faults --kills $(KILLS) --write-numbers docs/reliability.md
+
+MINUTES ?= 30
+soak: $(READY) ## hours of faults at random, memory and files watched (24 h: make soak MINUTES=1440)
+	$(BIN)/python -m pytest -m slow tests/soak --minutes $(MINUTES)
 
 evidence-selftest: $(READY) ## null signals must fail, planted edges must be found
 	$(BIN)/python -m perpscope.research.evidence.selftest
