@@ -78,6 +78,7 @@ class Exchange:
         self.ledger: dict[str, list[tuple[int, int, float, float, bool]]] = {s: [] for s in symbols}
         self.books: dict[str, Levels] = {s: self._fresh_book() for s in symbols}
         self.truth: dict[str, dict[int, Levels]] = {s: {} for s in symbols}
+        self.updated_at: dict[str, dict[int, int]] = {s: {} for s in symbols}
         self.u: dict[str, int] = {s: 1_000 for s in symbols}
         self.trade_id: dict[str, int] = {s: 500 for s in symbols}
         self.sockets: set[Socket] = set()
@@ -147,6 +148,7 @@ class Exchange:
             if quantity:
                 book[level] = quantity
         self.truth[symbol][self.u[symbol]] = dict(book)
+        self.updated_at[symbol][self.u[symbol]] = self.ms() * 1_000_000
         sides = {s: [[str(p), str(q)] for (side, p), q in changes.items() if side == s] for s in "ba"}
         data = {
             "e": "depthUpdate", "E": self.ms(), "T": self.ms(), "s": symbol,

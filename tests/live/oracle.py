@@ -78,12 +78,3 @@ def wrong_books(exchange: Exchange, heard: Heard, symbol: str) -> tuple[int, int
             compared += 1
             wrong += book != true
     return compared, wrong
-
-
-def unheard_updates(exchange: Exchange, heard: Heard, symbol: str, sent: dict[int, int]) -> list[int]:
-    """Updates (u: time in ns) after the first snapshot that neither passed, nor lie in a snapshot's past where a gap says so,
-    nor in a declared gap."""
-    messages = heard.books.get(symbol, [])
-    passed = {m.last_id for m in messages}
-    begun = min(m.last_id for m in messages)
-    return [u for u, ts in sent.items() if u > begun and u not in passed and not heard.declared(symbol, GapKind.BOOK_DELTA, ts)]

@@ -26,7 +26,7 @@ from perpscope.live.feed_fill import fill
 from perpscope.live.feed_plan import Plan, plan
 from perpscope.live.feed_poll import Poller
 from perpscope.live.feed_repair import repair
-from perpscope.live.feed_track import Health, Track, gap_kind, loss_begins
+from perpscope.live.feed_track import Health, Track, fell_silent, gap_kind, loss_begins
 from perpscope.live.sink import ChannelState, Sink
 from perpscope.venues.book_sync import BookMessage
 from perpscope.venues.door import Channel, Door, Message, Told
@@ -374,6 +374,9 @@ class Feed:
             now = self.clock.monotonic()
             for health in self.health.values():
                 self._look_at(health, now, now - then)
+            for link in self.links:
+                if link.line is not None and fell_silent(self._of(link), now):
+                    link.drop("every channel on it fell silent")
             if 0 < self._overlapping_until < now:
                 self._overlapping_until = -1.0
                 for health in self.health.values():

@@ -18,6 +18,7 @@ from perpscope.venues.book_sync import BookMessage, BookSync, SequenceRule, Sync
 from perpscope.venues.transport.link import Line
 
 _WAITING = 20_000
+_RESTARTED_NS = 1_000_000_000
 
 
 class BookTeller(Protocol):
@@ -64,22 +65,30 @@ class BookKeeper:
         """A message of the stream, or a snapshot by REST."""
         sync = self.sync
         told = sync.feed(message)
-        if sync.gaps:
-            self._declare()
         if told:
-            first = told[0]
-            if self.broken_from is not None and sync.state is not SyncState.BUFFERING:
-                if first.exchange_ts > self.broken_from:
-                    self._teller.absent(self.broken_from, first.exchange_ts, self._cause, "until the new snapshot")
+            # first what was broken until now: the updates that waited for this snapshot may break the chain again
+            if self.broken_from is not None:
+                if told[0].exchange_ts > self.broken_from:
+                    self._teller.absent(self.broken_from, told[0].exchange_ts, self._cause, "until the new snapshot")
                 self.broken_from = None
             for one in told:
                 self._teller.passed(one)
             self.last = told[-1]
+        elif self._counts_anew(message):
+            self.lost(message.exchange_ts, GapCause.SEQUENCE)
+            sync.feed(message)
+        if sync.gaps:
+            self._declare()
         if sync.state is SyncState.BUFFERING:
             self._tell_whole(False)
             self._ask()
         else:
             self._tell_whole(True)
+
+    def _counts_anew(self, message: BookMessage) -> bool:
+        """An update dropped for its old number, but younger than the last one by far: the venue has begun anew."""
+        last = self.last
+        return last is not None and self.is_whole and message.exchange_ts > last.exchange_ts + _RESTARTED_NS
 
     def lost(self, until: int, cause: GapCause = GapCause.DISCONNECT) -> None:
         """The connection is gone, or the book was found wrong, at `until` by the venue's clock."""

@@ -17,9 +17,10 @@ from perpscope.venues.transport.link import Line, Link, stale_after
 _ONCE = frozenset({"mark_price", "funding", "open_interest", "bars"})
 """Kinds of which two equal rows are one: a state at an instant."""
 _NEVER_HEARD_S = 30.0
-_QUIET_S = 60.0
+QUIET_S = 60.0
+"""A channel that may rightly be silent for longer is a quiet one."""
 _LEAST_S = 5.0
-_MEANS = 100.0
+_MEANS = 50.0
 _SETTLED = 200
 _TAU_S = 30.0
 
@@ -82,7 +83,7 @@ class Health:
 
     def tick(self, now: float, passed: float) -> ChannelState:
         """The state at `now`, `passed` seconds after the last tick. A channel that never spoke since it was subscribed is
-        stale after 30 s (if it is no quiet one); one that did, after a hundred times its mean interval, between 5 s and what
+        stale after 30 s (if it is no quiet one); one that did, after fifty times its mean interval, between 5 s and what
         the venue's door promises."""
         fresh = self.count - self.counted
         self.counted = self.count
@@ -95,11 +96,18 @@ class Health:
     def _judge(self, now: float) -> ChannelState:
         limit = stale_after(self.channel)
         if not self.heard:
-            limit = min(limit, _NEVER_HEARD_S) if self.channel.max_silence_s <= _QUIET_S else limit
+            limit = min(limit, _NEVER_HEARD_S) if self.channel.max_silence_s <= QUIET_S else limit
             return ChannelState.STALE if now - self.opened_at > limit else ChannelState.CONNECTING
         if self.count >= _SETTLED and self.rate > 0 and now - self.opened_at > _TAU_S:
             limit = min(limit, max(_LEAST_S, _MEANS / self.rate))
         return ChannelState.STALE if now - self.heard_at > limit else ChannelState.LIVE
+
+
+def fell_silent(channels: Sequence[Health], now: float) -> bool:
+    """A whole connection that spoke says nothing for fifty times its mean interval, 5 s at least: half open, most likely."""
+    rate = sum(h.rate for h in channels)
+    settled = sum(h.count for h in channels) >= _SETTLED and all(now - h.opened_at > _TAU_S for h in channels)
+    return settled and now - max(h.heard_at for h in channels) > max(_LEAST_S, _MEANS / max(rate, 1e-9))
 
 
 def loss_begins(track: Track, tracks: Sequence[Track]) -> int | None:
