@@ -126,7 +126,7 @@ def import_files(
         frame=Timeframe.parse(frame) if frame else None, column_map=dict(column_map or {}), options=dict(options or {}),
         close_at=lambda times: _close_at(lake, venue, symbol, times),
     )  # fmt: skip
-    asked = _asked(chosen, request)
+    asked = request_text(chosen, request)
     with writing(lake.path) as transaction:
         lake.refresh()
         seen = {(s.sha256, s.request) for s in lake.catalogue.sources}
@@ -287,7 +287,7 @@ def _hash(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
 
 
-def _asked(chosen: Preset, request: Request) -> str:
+def request_text(chosen: Preset, request: Request) -> str:
     """What was asked of a file, as text: a second import differs when any of it does."""
     parts = [chosen.name, request.venue, request.symbol, str(request.frame or "")]
     parts += [f"{k}={v}" for mapping in (request.column_map, request.options) for k, v in sorted(mapping.items())]

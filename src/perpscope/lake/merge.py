@@ -37,7 +37,17 @@ BY_STRETCH = frozenset({"trade", "book_delta", "mark_price", "open_interest", "l
 """Kinds of which each origin tells a stretch of time as a whole. Two origins poll open interest at different instants
 and print trades under different ids (raw or aggregated), so mixing their rows would invent changes or volume."""
 
-VENDORS = ("binance-vision", "binance-vision-raw", "tardis", "freqtrade", "tape", "coinalyze", "coinalyze-daily", "coinglass")
+VENDORS = (
+    "binance-vision",
+    "binance-vision-raw",
+    "rest",
+    "tardis",
+    "freqtrade",
+    "tape",
+    "coinalyze",
+    "coinalyze-daily",
+    "coinglass",
+)
 
 NO_PARTS = np.empty(0, np.int64)
 _NOT_CONTENT = frozenset({"receive_ts"})
