@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from perpscope.core.instrument import Instrument, RiskTier, TierTable
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR, MINUTE, NULL_TS, parse_ts
 from perpscope.lake import Lake, store
+from perpscope.web.serve import Serving, serving
 
 START = parse_ts("2024-01-01")
 BARS_HELD = 800
@@ -70,3 +76,33 @@ def fill(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def lake_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(tmp_path_factory.mktemp("web") / "lake")
+
+
+@contextmanager
+def running(lake: Path, **options: Any) -> Iterator[Serving]:
+    """A server of its own on a free loopback port, in a thread, until the block ends."""
+    ready = serving(lake, port=0, **options)
+    thread = threading.Thread(target=ready.run, daemon=True)
+    thread.start()
+    until(lambda: ready.uvicorn.started)
+    try:
+        yield ready
+    finally:
+        ready.uvicorn.should_exit = True
+        thread.join(10.0)
+        assert not thread.is_alive()
+
+
+def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something is so, at most so long."""
+    deadline = time.monotonic() + seconds
+    waiting = threading.Event()
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        waiting.wait(0.01)
+
+
+@pytest.fixture(scope="module")
+def served(lake_dir: Path) -> Iterator[Serving]:
+    with running(lake_dir) as ready:
+        yield ready

@@ -73,6 +73,7 @@ class History:
         self.folder = verdicts
         self.most_bytes = most_bytes
         self._kept: OrderedDict[_Key, Picture] = OrderedDict()
+        self._spans: dict[tuple[int, str, str], tuple[int, int]] = {}
         self._lock = threading.RLock()
         self._making: dict[_Key, threading.Lock] = {}
         if verdicts is not None:
@@ -86,7 +87,10 @@ class History:
     def refresh(self) -> int:
         """Look whether another process has imported; the generation now."""
         with self._lock:
+            before = self.generation
             self.lake.refresh()
+            if self.generation != before:
+                self._spans.clear()
             return self.generation
 
     def tag(self, *parameters: object) -> str:
@@ -121,11 +125,15 @@ class History:
         Raises:
             UserError: if the lake has no such instrument, or no price of it.
         """
+        key = (self.generation, venue, symbol)
+        if key in self._spans:
+            return self._spans[key]
         self._check(venue, symbol)
         spans = [self.lake.span(venue, symbol, s) for s in self.lake.streams(venue, symbol) if _priced(s)]
         if not spans:
             raise UserError(f"The lake has neither bars nor trades of {venue} {symbol}. Import some: perpscope import list.")
-        return min(a for a, _ in spans), max(b for _, b in spans)
+        self._spans[key] = min(a for a, _ in spans), max(b for _, b in spans)
+        return self._spans[key]
 
     def picture(self, ask: Ask) -> Picture:
         """The picture as it was known at the moment asked for.

@@ -11,7 +11,7 @@ from perpscope.report.results import ts_of
 from perpscope.web.frames import Arrays, encode_frame, renumbered
 from perpscope.web.picture.catalogue import HEATS, RECORDED, SHOWN, layer_cards
 from perpscope.web.picture.forming import forming_candle
-from perpscope.web.picture.heats import Raster, extended, place_heat
+from perpscope.web.picture.heats import Raster, extended, left, place_heat
 from perpscope.web.picture.known import Picture
 from perpscope.web.picture.layers import key_of, place_layers
 from perpscope.web.picture.signals import mtf_grid, score_card, signal_cards
@@ -27,12 +27,14 @@ _SPARSE = frozenset({"liquidation", "position"})
 class Drawn:
     """A picture ready to be sent: one header and one set of arrays for every client that sees the same.
 
-    `rasters` are those of its heats, for the deltas that follow.
+    `rasters` are those of its heats, for the deltas that follow. `outgrown`: a snapshot serves better, because the delta tells
+    more than half of the window or the price has left a heat.
     """
 
     header: Snapshot | Delta
     arrays: Arrays
     rasters: Mapping[str, Raster] = field(default_factory=dict)
+    outgrown: bool = False
 
     def frame(self, id: int = 0, epoch: str = "", seq: int = 1, after_seq: int = 0) -> bytes:
         """The frame with a client's numbers: its subscription, its run of frames, its place in the run."""
@@ -89,7 +91,7 @@ def snapshot(picture: Picture, names: Sequence[str]) -> Drawn:
 def delta(picture: Picture, names: Sequence[str], after: int, drawn: Mapping[str, Raster]) -> Drawn:
     """What became known since `after`. The words are told anew when a bar has closed; heats go on from their last column."""
     results, arrays = picture.results, Arrays()
-    heats, rasters = _heats(arrays, picture, names, drawn)
+    heats, rasters = _heats(arrays, picture, names, drawn, after)
     layers = list(place_layers(arrays, picture, names, after))
     signals, older = signal_cards(picture, after)
     closed = bool(len(results.bars.between(after, picture.at)))
@@ -113,7 +115,10 @@ def delta(picture: Picture, names: Sequence[str], after: int, drawn: Mapping[str
         mtf=mtf_grid(picture) if closed else None,
         score=score_card(picture) if closed else None,
     )
-    return Drawn(header, arrays, rasters)
+    whole = results.window.end - results.window.start
+    begun = any(_begins(picture, name, after) for name in names if name in HEATS and name not in drawn)
+    outgrown = begun or 2 * (picture.at - after) > whole or any(left(r, picture, after) for r in rasters.values())
+    return Drawn(header, arrays, rasters, outgrown)
 
 
 def chip(picture: Picture) -> Chip:
@@ -144,17 +149,23 @@ def _is_stale(stream: str, newest: int, picture: Picture) -> bool:
 
 
 def _heats(
-    arrays: Arrays, picture: Picture, names: Sequence[str], drawn: Mapping[str, Raster] | None
+    arrays: Arrays, picture: Picture, names: Sequence[str], drawn: Mapping[str, Raster] | None, after: int = 0
 ) -> tuple[list[Heat], dict[str, Raster]]:
     heats: list[Heat] = []
     rasters: dict[str, Raster] = dict(drawn or {})
     for name in names:
         if name in HEATS and (drawn is None or name in drawn):
-            placed = place_heat(arrays, picture, name, None if drawn is None else extended(drawn[name], picture))
+            placed = place_heat(arrays, picture, name, None if drawn is None else extended(drawn[name], picture, after))
             if placed is not None:
                 heats.append(placed[0])
                 rasters[name] = placed[1]
     return heats, rasters
+
+
+def _begins(picture: Picture, name: str, after: int) -> bool:
+    """Whether a heat that was not there has its first rows now."""
+    key = key_of(picture, name)
+    return key is not None and bool(len(picture.results.rows[key].between(after, picture.at)))
 
 
 def _skipped(layers: Sequence[Layer], signals: int) -> dict[str, int]:

@@ -98,11 +98,20 @@ def column_edges(picture: Picture) -> tuple[Stamps, int]:
     return np.append(opens[::pool], int(opens[-1]) + step), pool
 
 
-def extended(raster: Raster, picture: Picture) -> Raster:
-    """The same raster from its last column on, up to the bar that is forming: what a delta redraws."""
-    step, last = picture.frame_ns, int(raster.edges[-2])
-    opens = np.arange(last, picture.at + 1, step, dtype=np.int64)
+def extended(raster: Raster, picture: Picture, after: int) -> Raster:
+    """The same raster from the column that held `after` on, up to the bar that is forming: what a delta redraws."""
+    step, origin = picture.frame_ns, int(raster.edges[0])
+    width = raster.pool * step
+    opens = np.arange(origin + (after - origin) // width * width, picture.at + 1, step, dtype=np.int64)
     return replace(raster, edges=np.append(opens[:: raster.pool], int(opens[-1]) + step))
+
+
+def left(raster: Raster, picture: Picture, after: int) -> bool:
+    """Whether a bar since `after` reaches beyond the prices of the raster."""
+    bars = picture.results.bars.between(after, picture.at)
+    span = raster.bins * raster.bin_pool * raster.bin_height
+    top = raster.low * math.exp(span) if raster.log else raster.low + span
+    return bool(len(bars)) and (float(bars["low"].min()) < raster.low or float(bars["high"].max()) > top)
 
 
 def _liquidation_raster(picture: Picture, rows: Table) -> Raster | None:
