@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// One script and one style sheet under fixed names: the server sends them with an ETag, and an offline report inlines them.
+// One script and one style sheet, named in index.html: a server may keep them for ever, an offline report inlines them.
 export default defineConfig({
   base: "./",
   build: {
@@ -12,14 +12,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
     rolldownOptions: {
-      output: { codeSplitting: false, entryFileNames: "page.js", assetFileNames: "page[extname]" },
+      output: { codeSplitting: false, entryFileNames: "assets/page-[hash].js", assetFileNames: "assets/page-[hash][extname]" },
     },
   },
   server: {
     // `make ui-dev`: the page from source, the data from a running `perpscope serve`.
     proxy: {
-      "/api": "http://127.0.0.1:8750",
-      "/socket": { target: "ws://127.0.0.1:8750", ws: true },
+      "/api": { target: "http://127.0.0.1:8600", changeOrigin: true },
+      "/ws": { target: "ws://127.0.0.1:8600", ws: true, changeOrigin: true },
     },
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

@@ -4,6 +4,7 @@ import { barAt, type Picture } from "../store/picture";
 import { lookupTable, type HeatScale } from "../view/heat_scale";
 import { palette as paletteOf } from "../view/palette";
 import { heatOf, lastPrice, SceneMaker } from "../view/scene";
+import type { Shapes } from "../view/shapes";
 import { Chart, type Pointer } from "../draw/chart";
 import { holesOf } from "../draw/gap_paint";
 import { under } from "../draw/shape_paint";
@@ -28,6 +29,8 @@ export interface ChartPage {
   draw(): void;
   pictureFile(): void;
   replay(what: "toggle" | "step"): void;
+  /** Marks of a backtest's trades over the candles; the next picture is shown around `ms`. */
+  extra(shapes: Shapes, ms: number): void;
 }
 
 export function chartPage(session: Session, moved: () => void): ChartPage {
@@ -57,6 +60,9 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
   let asking: AbortController | null = null;
   let card: { key: string; value: CellCard } | null = null;
   let said = "";
+  let trades: Shapes | null = null;
+  let jumpTo = Number.NaN;
+  let last: Picture | null = null;
 
   chart.onPointer((next) => {
     pointer = next;
@@ -114,7 +120,7 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     if (!picture) return;
     const colours = paletteOf(settings.palette);
     chart.show({
-      ...scenes.make(picture, on),
+      ...withTrades(scenes.make(picture, on)),
       candles: picture.candles,
       forming: picture.forming,
       holes: holesOf(picture.candles, picture.chip.holes),
@@ -124,6 +130,11 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
       palette: colours,
       zone: settings.zone,
     });
+    if (jumpTo >= (picture.candles.openMs[0] ?? Infinity) && jumpTo < picture.watermarkMs && picture !== last) {
+      chart.jump(jumpTo);
+      jumpTo = Number.NaN;
+    }
+    last = picture;
     figures();
     beside(picture);
     const words = picture.summary.join(" ");
@@ -132,6 +143,10 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
       summary.textContent = words;
     }
     moved();
+  }
+
+  function withTrades<T extends { shapes: Shapes }>(drawn: T): T {
+    return trades ? { ...drawn, shapes: { ...drawn.shapes, marks: [...drawn.shapes.marks, ...trades.marks] } } : drawn;
   }
 
   function beside(picture: Picture): void {
@@ -173,14 +188,14 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     show(cell, things, card?.key === key ? card.value : null);
     if (!cell || card?.key === key || session.line.value.state !== "open") return;
     const { ms, price } = pointer;
-    waiting = setTimeout(() => void ask(key, ms, price, cell, things), CELL_PAUSE_MS);
+    waiting = setTimeout(() => void ask(picture, key, ms, price, cell, things), CELL_PAUSE_MS);
   }
 
-  async function ask(key: string, ms: number, price: number, cell: Cell, things: string[]): Promise<void> {
+  async function ask(picture: Picture, key: string, ms: number, price: number, cell: Cell, things: string[]): Promise<void> {
     const { venue, symbol, frame } = session.settings.value;
     asking = new AbortController();
     try {
-      const value = await getJson<CellCard>("/api/cell", { venue, symbol, frame, at: ms, price }, asking.signal);
+      const value = await getJson<CellCard>("/api/cell", { venue, symbol, frame, at_ms: ms, price, clock_ms: picture.watermarkMs }, asking.signal);
       card = { key, value };
       if (pointer?.ms === ms) show(cell, things, value);
     } catch (fault) {
@@ -207,7 +222,7 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     const one = chart.place(at.ms, at.price);
     const reference = one ? Math.abs((chart.priceAt(one.y + 3) ?? at.price) - at.price) : 0;
     const barMs = picture.candles.openMs[barAt(picture.candles, at.ms)] ?? at.ms;
-    const seen = under(scenes.make(picture, on).shapes, barMs, barMs, at.price, reference, picture.candles.frameMs);
+    const seen = under(withTrades(scenes.make(picture, on)).shapes, barMs, barMs, at.price, reference, picture.candles.frameMs);
     return [...new Set([...seen.marks.map((mark) => mark.title), ...seen.boxes.reverse().map((box) => box.title)])];
   }
 
@@ -230,6 +245,10 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     element,
     chart,
     draw,
+    extra(shapes, ms) {
+      trades = shapes;
+      jumpTo = ms;
+    },
     pictureFile() {
       const { venue, symbol, frame } = session.settings.value;
       chart.picture().toBlob((blob) => {

@@ -1,4 +1,6 @@
 import "./page.css";
+import type { Page } from "../store/settings";
+import { tripShapes } from "../view/backtest";
 import { palette } from "../view/palette";
 import { layerKeys } from "../view/layer_keys";
 import { zoneName } from "../view/time";
@@ -7,7 +9,11 @@ import { help } from "../panel/help";
 import { layersMenu } from "../panel/layers_menu";
 import { frameBox, search } from "../panel/search";
 import { topBar } from "../panel/top_bar";
+import { alertsPage } from "./alerts_page";
+import { backtestsPage } from "./backtests_page";
 import { chartPage } from "./chart_page";
+import { evidencePage } from "./evidence_page";
+import { framesPage } from "./frames_page";
 import { listen } from "./keys";
 import { Session } from "./session";
 
@@ -36,6 +42,10 @@ const top = topBar(
       if (session.settings.value.at !== null) session.change({ at: null });
       page.chart.goLive();
     },
+    replay: () => {
+      const span = page.chart.visibleSpan();
+      session.send({ type: "clock", do: "jump", value: span ? Math.min(span.toMs, session.picture.value?.watermarkMs ?? span.toMs) : null });
+    },
     page: (name) => session.change({ page: name, detail: "" }),
     picture: () => page.pictureFile(),
     help: () => keyHelp.open(session.catalogue, keys()),
@@ -45,6 +55,17 @@ const top = topBar(
   session.settings.value.zone,
 );
 const page = chartPage(session, () => top.live(page?.chart.atLive() ?? true));
+const backtests = backtestsPage(session, (trip, told, all) => {
+  page.extra(tripShapes(all, trip.symbol), trip.entryMs);
+  const { venue, timeframe } = told.result.config.data;
+  const after = trip.exitMs + 60 * (session.picture.value?.candles.frameMs ?? 3_600_000);
+  const card = session.welcome.value?.instruments.find((each) => each.venue === venue && each.symbol === trip.symbol);
+  session.change({ page: "chart", venue, symbol: trip.symbol, frame: timeframe, at: card && after >= card.last_ms ? null : after, detail: "" });
+});
+const evidence = evidencePage(session);
+const alerts = alertsPage(session);
+const grid = framesPage(session);
+const stage = h("div", { class: "pages" }, page.element, grid.element, backtests.element, evidence.element, alerts.element);
 const zone = h("span", {});
 const foot = h(
   "footer",
@@ -53,7 +74,7 @@ const foot = h(
   h("span", { class: "grow" }, "Liquidation levels, clusters and heat are estimated from public data. Nothing here is advice."),
   h("span", {}, "TradingView Lightweight Charts™ Copyright © 2025 TradingView, Inc. ", h("a", { href: "https://www.tradingview.com/", rel: "noreferrer", target: "_blank" }, "tradingview.com")),
 );
-const shell = h("div", { class: "shell" }, top.element, page.element, foot, found.element, frames.element, layers.element, keyHelp.element);
+const shell = h("div", { class: "shell" }, top.element, stage, foot, found.element, frames.element, layers.element, keyHelp.element);
 document.getElementById("page")?.replaceChildren(shell);
 
 let due = false;
@@ -73,13 +94,26 @@ function draw(): void {
   top.instrument(settings.venue, settings.symbol, settings.frame, session.instrument?.frames ?? (settings.frame ? [settings.frame] : []));
   zone.textContent = `Times in ${zoneName(settings.zone, picture?.watermarkMs ?? 0)}`;
   feed();
-  page.draw();
+  turn(settings.page);
   colours();
   if (picture) {
     document.title = `${picture.head.symbol} ${picture.head.frame} · perpscope`;
     session.drawn(picture.head.id, picture.seq);
   }
 }
+
+/** Show one page; the others keep what they hold but draw nothing. */
+function turn(name: Page): void {
+  const shown: Record<Page, HTMLElement> = { chart: page.element, frames: grid.element, backtests: backtests.element, evidence: evidence.element, alerts: alerts.element };
+  for (const [each, element] of Object.entries(shown)) element.hidden = each !== name;
+  if (name !== "frames") grid.leave();
+  if (name === "chart") page.draw();
+  else if (name === "frames") grid.show();
+  else if (name !== before) void { backtests, evidence, alerts }[name].show();
+  else if (name !== "alerts") void { backtests, evidence }[name].show();
+  before = name;
+}
+let before: Page | "" = "";
 
 function feed(): void {
   const { state } = session.line.value;

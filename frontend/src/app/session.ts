@@ -143,7 +143,7 @@ export class Session {
 
   private connect(): Line {
     const { location } = this.page;
-    const url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/socket`;
+    const url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
     return new Line(
       url,
       {

@@ -111,8 +111,21 @@ export class Chart {
     this.api.subscribeDblClick(() => this.reset());
   }
 
-  onPointer(tell: (pointer: Pointer | null) => void): void {
-    this.api.subscribeCrosshairMove((event) => tell(this.pointer(event)));
+  /** `byHand` is false where another chart moved the crosshair. */
+  onPointer(tell: (pointer: Pointer | null, byHand: boolean) => void): void {
+    this.api.subscribeCrosshairMove((event) => tell(this.pointer(event), event.sourceEvent !== undefined || event.point === undefined));
+  }
+
+  /** Put the crosshair where another chart has it. */
+  point(at: { ms: number; price: number } | null): void {
+    const bar = at && this.scene ? barAt(this.scene.candles, at.ms) : -1;
+    if (!at || bar < 0 || !this.scene) return this.api.clearCrosshairPosition();
+    const time = ((this.scene.candles.openMs[bar] ?? 0) / 1000) as UTCTimestamp;
+    this.api.setCrosshairPosition(Number.isFinite(at.price) ? at.price : 0, time, this.candleSeries);
+  }
+
+  remove(): void {
+    this.api.remove();
   }
 
   onClick(tell: (pointer: Pointer) => void): void {

@@ -29,6 +29,7 @@ export interface TopWishes {
   frame(frame: string): void;
   layers(): void;
   goLive(): void;
+  replay(): void;
   page(page: Page): void;
   picture(): void;
   help(): void;
@@ -54,7 +55,8 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
   const details = h("div", { class: "feed-details" });
   const feedDialog = dialog("Data", "feed-dialog", details);
   feedChip.addEventListener("click", () => feedDialog.showModal());
-  const live = h("button", { class: "go-live", onclick: wishes.goLive, title: "To the newest bar (End)" }, "Go live ⇥");
+  const live = h("button", { class: "go-live chart-only", onclick: wishes.goLive, title: "To the newest bar (End)" }, "Go live ⇥");
+  const replay = h("button", { class: "chart-only", onclick: wishes.replay, title: "Replay: history bar by bar, as it was known then" }, "Replay");
   const tabs = PAGES.map(([page, title]) => h("button", { class: "tab", onclick: () => wishes.page(page), "data-page": page }, title));
   const zones = h(
     "select",
@@ -71,10 +73,11 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
     mode,
     feedChip,
     live,
+    replay,
     h("span", { class: "spacer" }),
-    h("button", { onclick: wishes.layers, title: "Layers" }, "Layers"),
+    h("button", { class: "chart-only", onclick: wishes.layers, title: "Layers" }, "Layers"),
     h("button", { onclick: wishes.palette, title: "Colours for colour-blind readers, on and off" }, "Colours"),
-    h("button", { onclick: wishes.picture, title: "Save the chart as a PNG picture" }, "PNG"),
+    h("button", { class: "chart-only", onclick: wishes.picture, title: "Save the chart as a PNG picture" }, "PNG"),
     zones,
     h("button", { onclick: wishes.help, title: "Keys (?)", "aria-label": "Keys" }, "?"),
     feedDialog,
@@ -91,7 +94,7 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
     mode(name) {
       mode.textContent = MODES[name] ?? name.toUpperCase();
       mode.dataset.mode = name;
-      element.dataset.mode = name;
+      replay.hidden = name !== "history";
     },
     feed(state) {
       const { text, level } = inWords(state);
