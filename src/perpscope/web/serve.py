@@ -66,9 +66,7 @@ def serving(
         token, new = read_token(path)
         notes.append(f"token: {'made in' if new else 'read from'} {path}")
     if host not in LOOPBACK:
-        notes.append(
-            "Other machines can reach this address, and nothing is encrypted: put a TLS proxy before it, or use ssh."
-        )
+        notes.append("Other machines can reach this address, and nothing is encrypted: put a TLS proxy before it, or use ssh.")
         if host in ("0.0.0.0", "::") and not names:
             notes.append("It answers to loopback names only; name the host that browsers will use with --allow-host.")
     files = StaticFiles() if static is None else StaticFiles(static)
