@@ -19,7 +19,7 @@ import numpy as np
 from perpscope.core.errors import UserError, unknown_name
 from perpscope.core.table import Table
 from perpscope.core.time import HOUR, MINUTE, Timeframe, format_ts, to_datetime
-from perpscope.lake import instruments
+from perpscope.lake import checks, instruments
 from perpscope.lake.coverage import NOTHING, Continuity, cover, framed, marks_of
 from perpscope.lake.fetch.archive import Archive, archives
 from perpscope.lake.fetch.download import Site
@@ -225,27 +225,25 @@ class _Run:
         start = self._reached(stream, start, end)
         self._say(f"{kind} by REST", 0, 1)
         held: list[Table] = []
-        rows = 0
         for page in history.pages(kind, self.symbol, self.frame, start, end):
             held.append(page)
             if len(page):
-                rows += len(page)
                 self._say(f"{kind} by REST", (int(page.clock[-1]) - start) / (end - start), 1)
             if sum(map(len, held)) >= _ROWS:
                 self._write(stream, held)
                 held = []
         self._write(stream, held)
-        if rows:
-            self.report.rest[stream] = self.report.rest.get(stream, 0) + rows
 
     def _reached(self, stream: str, start: int, end: int) -> int:
         """Where an earlier REST fetch from `start` on, perhaps killed, got to without a hole."""
         mine = (self.venue, self.symbol, stream, REST)
         files = [f for f in self.lake.catalogue.files if (f.venue, f.symbol, f.stream, f.origin) == mine]
         parts = [np.array(f.coverage, np.int64).reshape(-1, 4) for f in files]
-        for first, last, *_ in cover(np.concatenate([NOTHING, *parts]), _rule(stream)).tolist():
+        rule = _rule(stream)
+        for first, last, *_ in cover(np.concatenate([NOTHING, *parts]), rule).tolist():
             if last > start:
-                return min(last, end) if first <= start + _PATIENCE.get(stream, self.frame.ns) else start
+                reached = last + (rule.ns if rule.rule == "step" else 0)  # a bar is known by its open
+                return min(reached, end) if first <= start + _PATIENCE.get(stream, self.frame.ns) else start
         return start
 
     def _write(self, stream: str, pages: list[Table]) -> None:
@@ -253,14 +251,16 @@ class _Run:
         if not full:
             return
         table = Table.concat(full).sorted()
+        checks.check(table, f"{self.venue} {stream} by REST", self.now)
         with writing(self.lake.path) as transaction:
             self.lake.refresh()
-            transaction.add(self.venue, self.symbol, stream, REST, table, _rule(stream), marks_of(table))
+            written = transaction.add(self.venue, self.symbol, stream, REST, table, _rule(stream), marks_of(table))
             declared = {(i.venue, i.symbol) for i in self.lake.catalogue.instruments}
             news = [] if (self.venue, self.symbol) in declared else [instruments.guess(self.venue, self.symbol)]
             self.lake.catalogue = transaction.commit([], news)
         self.lake.refresh()
         self.streams.add(stream)
+        self.report.rest[stream] = self.report.rest.get(stream, 0) + written.rows
 
     def gaps(self) -> None:
         """The holes inside what was asked for."""

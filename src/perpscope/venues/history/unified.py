@@ -63,7 +63,7 @@ def _windows(
     step, at = _BARS[venue] * frame.ns, frame.next(start)
     while at < end:
         stop = min(at + step, end)
-        named = {**more, "until": stop // _MS}
+        named = {**more, "until": stop // _MS - 1}  # Bybit counts the last instant in, and drops the oldest bar for it
         rows = ask(venue, client.fetch_ohlcv, unified, str(frame), at // _MS, _BARS[venue], named)
         yield sorted(r for r in rows if at <= r[0] * _MS < stop)
         at = stop
