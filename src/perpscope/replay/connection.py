@@ -32,11 +32,16 @@ class Connection:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
+    farewell: int = 0
     sent: int = 0
     spy: Callable[[int, bytes], None] | None = None
 
     def say(self, payload: bytes, track: Track | None = None, frame: Frame | None = None) -> None:
         """Queue a message; with a frame it is booked as sent once it has left."""
+        if self.closed or self.farewell:
+            if track is not None and frame is not None:
+                self.ledger.frame(self.session.number, track, frame, "connection ended")
+            return
         self.waiting.append((payload, track, frame))
         self.wake.set()
 
@@ -56,6 +61,10 @@ class Connection:
                     if track is not None and frame is not None:
                         self.ledger.frame(self.session.number, track, frame)
                 self.room.set()
+                if self.farewell:
+                    self.closed = True
+                    await self.socket.close(code=self.farewell)
+                    return
                 self.wake.clear()
                 await self.wake.wait()
         except (ClientConnectionResetError, ConnectionError, RuntimeError):
@@ -72,6 +81,16 @@ class Connection:
             if track is not None and frame is not None:
                 self.ledger.frame(self.session.number, track, frame, "connection ended")
         self.waiting.clear()
+
+    def hang_up(self, code: int) -> None:
+        """Close as the venue does, after what waits; nothing more is accepted."""
+        self.farewell = code
+        self.wake.set()
+
+    async def gone(self) -> None:
+        """Until the transport of a half-open connection is gone."""
+        while self.request.transport is not None and not self.request.transport.is_closing():
+            await asyncio.sleep(0.02)
 
     def reset(self) -> None:
         """Cut the connection with a RST: no close frame, no FIN."""

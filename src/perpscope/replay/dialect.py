@@ -9,17 +9,19 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.scenario import FaultKind
 
 
 @dataclass
 class Session:
     """One WebSocket connection as the protocol sees it. `heard` maps a topic to the name the client subscribed under;
-    `deaf` are topics that were acknowledged on a route that does not carry them."""
+    `opened` is market time of the connection, `deaf` are topics that were acknowledged on a route that does not carry them."""
 
     number: int
     route: str = ""
     combined: bool = False
     heard: dict[str, str] = field(default_factory=dict)
+    opened: int = 0
     deaf: set[str] = field(default_factory=set)
     memory: dict[str, Any] = field(default_factory=dict)
 
@@ -60,7 +62,6 @@ class Dialect(Protocol):
     sockets: Sequence[str]
     weight_limit: int
     messages_per_s: int
-    time_keys: bytes
 
     def open(self, number: int, path: str, query: Mapping[str, str]) -> tuple[Session, Reply]:
         """A connection is made; the address itself may subscribe."""
@@ -84,6 +85,11 @@ class Dialect(Protocol):
 
     def used_weight(self, used: int) -> Mapping[str, str]:
         """Headers that tell the weight used."""
+        ...
+
+    def disturbed(self, kind: FaultKind, value: float, session: Session, track: Track, frame: Frame) -> list[Frame]:
+        """The frame as a fault of this protocol leaves it (a reset sequence, a checksum of 0, rows of another product). A
+        frame with `events` -1 is no message of the tape."""
         ...
 
     def refusal(self, status: int, wait_s: int) -> Answer:

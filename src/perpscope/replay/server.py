@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
@@ -18,8 +19,11 @@ from perpscope.replay.connection import Connection
 from perpscope.replay.dialect import Answer, Dialect, Reply, Request
 from perpscope.replay.dialects import dialect_of
 from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.injector import Injector, later
 from perpscope.replay.ledger import Ledger
 from perpscope.replay.pump import Pump
+from perpscope.replay.scenario import AT_ONCE, Fault, FaultKind
+from perpscope.replay.times import moved, moved_query, ms
 
 HOST = "127.0.0.1"
 
@@ -30,7 +34,8 @@ class Settings:
 
     `speed` is market seconds per second (math.inf: as fast as the sockets take). The clock starts once `wait` connections
     have subscribed to something; 0 leaves it to the control route. `token` opens the control route; None closes it.
-    `spy` is told every message sent (connection, payload).
+    `shift` is added to every time, ns (a tape that pretends to be now). `faults` is the scenario. `spy` is told every message
+    sent (connection, payload).
     """
 
     venue: str = "binance"
@@ -41,6 +46,8 @@ class Settings:
     token: str | None = None
     ledger: Path | None = None
     command: str = ""
+    faults: tuple[Fault, ...] = ()
+    shift: int = 0
     spy: Callable[[int, bytes], None] | None = None
 
 
@@ -71,6 +78,10 @@ class ReplayServer:
         site = web.TCPSite(self._runner, HOST, self.settings.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        self.injector = Injector(self.settings.faults, self.settings.seed, self.dialect)
+        for fault in self.settings.faults:
+            if fault.start <= self.tape.end:
+                self._plan(fault)
         self.ledger.note("run", venue=self.settings.venue, seed=self.settings.seed, command=self.settings.command)
         self.pumping = asyncio.create_task(self.pump.run())
         self.pumping.add_done_callback(self._stopped)
@@ -100,17 +111,52 @@ class ReplayServer:
             for connection in list(self.connections):
                 connection.reset()
 
-    def _deliver(self, connection: Connection, topic: str, track: Track, frame: Frame) -> None:
+    def _deliver(self, connection: Connection, topic: str, track: Track, frame: Frame, snapshot: bool = False) -> None:
         if topic in connection.session.deaf:
             self.ledger.frame(connection.session.number, track, frame, "wrong route")
             return
-        connection.say(self.dialect.wrap(connection.session, topic, track, frame.data), track, frame)
+        if self.settings.shift:
+            frame = later(frame, self.settings.shift)
+        for outcome in self.injector.frame(connection.session, topic, track, frame, snapshot):
+            if outcome.why and outcome.frame is not None:
+                self.ledger.frame(connection.session.number, track, outcome.frame, outcome.why)
+            elif outcome.delay:
+                told = partial(connection.say, outcome.payload, track, outcome.frame)
+                self.pump.plan(frame.at + outcome.delay, told, frame.order)
+            else:
+                connection.say(outcome.payload, track, outcome.frame)
+
+    def _plan(self, fault: Fault) -> None:
+        """Faults that happen at an instant, or to the clock."""
+        if fault.kind in AT_ONCE:
+            self.pump.plan(fault.start, lambda: self._strike(fault))
+        elif fault.kind is FaultKind.BURST:
+            pace = self.settings.speed
+            self.pump.plan(fault.start, lambda: self.clock.run_at(pace * fault.value))
+            if fault.end <= self.tape.end:
+                self.pump.plan(fault.end, lambda: self.clock.run_at(pace))
+
+    def _strike(self, fault: Fault) -> None:
+        for connection in list(self.connections):
+            heard = [self.tape.track(topic) for topic in connection.session.heard]
+            if not any(t is not None and fault.concerns(t.channel, t.symbol) for t in heard):
+                continue
+            self.ledger.note("fault", what=str(fault.kind), c=connection.session.number)
+            if fault.kind is FaultKind.RST:
+                connection.reset()
+            elif fault.kind is FaultKind.CLOSE:
+                connection.hang_up(int(fault.value))
+            else:
+                connection.stalled = True
+                if fault.end <= self.tape.end:
+                    self.pump.plan(fault.end, connection.reset)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)
+        ws = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, max_msg_size=1 << 20)
         await ws.prepare(request)
         self._count += 1
         session, reply = self.dialect.open(self._count, request.path, request.query)
+        session.opened = self.clock.position()
         connection = Connection(session, ws, request, self.ledger, spy=self.settings.spy)
         self.connections.append(connection)
         self.ledger.note("open", c=session.number, path=request.path_qs)
@@ -121,6 +167,8 @@ class ReplayServer:
         finally:
             for topic in session.heard:
                 self.pump.leave(connection, topic)
+            for topic, outcome in self.injector.left_over(session):
+                connection.waiting.append((b"", self.tape.tracks[topic], outcome.frame))
             connection.finish()
             self.connections.remove(connection)
             self.ledger.note("close", c=session.number, sent=connection.sent, code=ws.close_code)
@@ -130,19 +178,24 @@ class ReplayServer:
     async def _listen(self, connection: Connection) -> None:
         recent: deque[float] = deque(maxlen=self.dialect.messages_per_s)
         now = asyncio.get_running_loop().time
-        async for message in connection.socket:
+        while not connection.closed:
+            message = await connection.socket.receive()
             if connection.stalled:
-                continue
+                await connection.gone()
+                return
             if message.type is WSMsgType.PING:
                 await connection.socket.pong(message.data)
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PONG):
+                await connection.socket.close()
+                return
             recent.append(now())
             if len(recent) == recent.maxlen and recent[-1] - recent[0] < 1.0:
                 await connection.socket.close(code=1008, message=b"Too many requests")
                 return
-            text = message.data.encode() if message.type is WSMsgType.TEXT else message.data
-            await self._apply(connection, self.dialect.hear(connection.session, text))
+            if message.type is not WSMsgType.PONG:
+                text = message.data.encode() if message.type is WSMsgType.TEXT else message.data
+                await self._apply(connection, self.dialect.hear(connection.session, text))
 
     async def _apply(self, connection: Connection, reply: Reply) -> None:
         for answer in reply.answers:
@@ -154,7 +207,7 @@ class ReplayServer:
             self.pump.listen(connection, topic)
             if topic not in connection.session.deaf:
                 for track, frame in self.dialect.greet(connection.session, topic, self.tape, self.clock.position()):
-                    self._deliver(connection, topic, track, frame)
+                    self._deliver(connection, topic, track, frame, snapshot=True)
         if reply.hang_up is not None:
             code, reason = reply.hang_up
             await connection.socket.close(code=code, message=reason.encode())
@@ -167,13 +220,18 @@ class ReplayServer:
         return await control.handle(self, request)
 
     async def _rest(self, request: web.Request) -> web.Response:
-        asked = Request(request.method, request.path, request.query, await request.read(), self.clock.position())
-        answer = self.dialect.answer(asked, self.tape)
-        refused = self.budget.charge(answer.weight)
-        if refused is not None:
-            answer = self.dialect.refusal(*refused)
+        now, shift = self.clock.position(), self.settings.shift + self.injector.skew(self.clock.position())
+        query = moved_query(request.query, -ms(shift), ms(now + shift))
+        asked = Request(request.method, request.path, query, await request.read(), now)
+        asked, refused, delay = self.injector.request(asked)
+        if delay:
+            await asyncio.sleep(delay)
+        answer = refused or self.dialect.answer(asked, self.tape)
+        over = self.budget.charge(answer.weight)
+        if over is not None:
+            answer = self.dialect.refusal(*over)
         self.ledger.note("rest", path=request.path_qs, status=answer.status, weight=answer.weight, used=self.budget.used)
-        return self._response(answer)
+        return self._response(answer._replace(body=moved(answer.body, ms(shift), ms(now))))
 
     def _response(self, answer: Answer) -> web.Response:
         headers = {"Content-Type": "application/json", **self.dialect.used_weight(self.budget.used), **answer.headers}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from perpscope.replay.binance import stream
+from perpscope.replay.binance import disturbances, stream
 from perpscope.replay.binance.rest import Rest
 from perpscope.replay.dialect import Answer, Reply, Request, Session, plain
 from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.scenario import FaultKind
 
 
 class Binance:
     """`product`: "um" (USDT-M), "cm" (COIN-M) or "spot"."""
-
-    time_keys = b"[ETtw]|nextFundingTime|time|fundingTime|timestamp|serverTime"
 
     def __init__(self, name: str, product: str) -> None:
         self.name, self.product = name, product
@@ -42,6 +41,13 @@ class Binance:
 
     def used_weight(self, used: int) -> Mapping[str, str]:
         return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+
+    def disturbed(self, kind: FaultKind, value: float, session: Session, track: Track, frame: Frame) -> list[Frame]:
+        if kind is FaultKind.SEQUENCE_RESET and track.channel == "depth":
+            return [disturbances.jumped_back(frame, int(value))]
+        if kind is FaultKind.MERGED_PRODUCTS and track.topic.startswith("!"):
+            return disturbances.merged_products(track, frame)
+        return [frame]
 
     def refusal(self, status: int, wait_s: int) -> Answer:
         if status == 503:

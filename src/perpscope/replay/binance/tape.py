@@ -48,9 +48,16 @@ class _Quote(msgspec.Struct):
 class _Timed(msgspec.Struct):
     E: int
     a: int = -1
-    f: int = -1
-    l: int = -1
     T: int = 0
+
+
+class _Order(msgspec.Struct):
+    T: int
+
+
+class _Forced(msgspec.Struct):
+    E: int
+    o: _Order
 
 
 class _Envelope(msgspec.Struct):
@@ -99,7 +106,7 @@ KINDS = {
 }
 _envelope = msgspec.json.Decoder(_Envelope)
 _print, _depth = msgspec.json.Decoder(Print), msgspec.json.Decoder(_Depth)
-_quote, _timed = msgspec.json.Decoder(_Quote), msgspec.json.Decoder(_Timed)
+_quote, _timed, _forced = msgspec.json.Decoder(_Quote), msgspec.json.Decoder(_Timed), msgspec.json.Decoder(_Forced)
 _snapshot = msgspec.json.Decoder(Snapshot)
 
 
@@ -194,8 +201,12 @@ def _frame(track: Track, data: bytes, order: int, clock: int, facts: Facts) -> F
         q = _decoded(_quote, data)
         at = max(clock, q.E * MS)
         return Frame(at, order, data, q.T * MS or at, q.u, q.u)
+    if channel == "forceOrder":
+        forced = _decoded(_forced, data)
+        return Frame(max(clock, forced.E * MS), order, data, forced.o.T * MS)
     m = _decoded(_timed, data)
-    return Frame(max(clock, m.E * MS), order, data, (m.T or m.E) * MS, m.a, m.a)
+    own = m.T if channel == "aggTrade" else m.E
+    return Frame(max(clock, m.E * MS), order, data, own * MS, m.a, m.a)
 
 
 def _rest(line: Line, facts: dict[str, Facts], only: set[str]) -> None:
