@@ -1,5 +1,5 @@
-"""Answers: section 8 of the reliability specification (S1 to S5, S10, S11, S15), each line of it a test. Requests are made by httpx
-and websockets over loopback; raw sockets where a client library would mend what is sent."""
+"""Answers: section 8 of the reliability specification (S1 to S5, S10, S11, S15), each line of it a test. Requests are made by
+httpx and websockets over loopback; raw sockets where a client library would mend what is sent."""
 
 from __future__ import annotations
 
@@ -196,7 +196,8 @@ def test_a_rebound_name_is_refused(served: Serving, host: str) -> None:
 
 def test_a_socket_to_a_rebound_name_is_refused(served: Serving) -> None:
     port = served.listener.getsockname()[1]
-    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     answer = raw(served, f"GET /ws HTTP/1.1\r\nHost: evil.example:{port}\r\nOrigin: {origin(served)}\r\n{upgrade}\r\n")
     assert answer.split(b" ")[1] == b"403"
 
