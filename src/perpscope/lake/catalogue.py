@@ -206,11 +206,15 @@ def write_durably(path: Path, data: bytes) -> None:
     """Write beside the target, force it to the disk, rename: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{TEMPORARY}{path.name}")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)  # a full disk must not be fuller for it
+        raise
 
 
 def sync_folder(path: Path) -> None:

@@ -6,6 +6,7 @@ killed before that leaves files that no catalogue names; the next writer removes
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -222,6 +223,11 @@ def writing(root: Path) -> Iterator[Transaction]:
         transaction = Transaction(root, before)
         try:
             yield transaction
+        except OSError as error:
+            transaction.discard()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise UserError(f"The disk of {root} is full. The lake is as it was; make room and try again.") from None
+            raise
         except BaseException:
             transaction.discard()
             raise
