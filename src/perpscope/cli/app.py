@@ -9,6 +9,7 @@ import sys
 import typer
 
 from perpscope.cli import (
+    alerts,
     backtest,
     check,
     demo,
@@ -57,6 +58,7 @@ app.command("serve")(serve.serve)
 app.command("size")(size.size)
 app.add_typer(features.app, name="features")
 app.add_typer(liquidations.app, name="liquidations")
+app.add_typer(alerts.app, name="alerts")
 app.command("backtest")(backtest.backtest)
 app.command("sweep")(sweep.sweep)
 app.add_typer(weights.app, name="weights")
