@@ -32,13 +32,15 @@ def graph(instrument: Instrument) -> Graph:
     return Graph(instrument, WANTED, STREAMS, "5m")
 
 
-def arriving(tables: dict[str, Table], after: int, seed: int) -> list[dict[str, Table]]:
-    """Commits of about 40 s of events each, every row delivered up to 0.9 s later than it happened."""
+def arriving(tables: dict[str, Table], after: int, seed: int, chained: bool = False) -> list[dict[str, Table]]:
+    """Commits of about 40 s of events each, every row delivered up to 0.9 s later than it happened. `chained`: in the order of
+    its stream, as a feed lets rows through; else out of order too."""
     rng = np.random.default_rng(seed)
     rows = []
     for name, table in tables.items():
         table = table[table.clock > after]
         seen = table.clock + rng.integers(0, 9 * SECOND // 10, len(table))
+        seen = np.maximum.accumulate(seen) if chained else seen
         rows.append((name, table, seen))
     first = min(int(seen.min()) for _, table, seen in rows if len(table))
     last = max(int(seen.max()) for _, table, seen in rows if len(table))
@@ -63,7 +65,7 @@ def test_live_rows_are_the_rows_of_history_bit_for_bit(market: tuple[Instrument,
     live = LiveMarket(instrument.venue, instrument.symbol, STREAMS, Arrivals(BEGINNING, frozenset({"trade"})))
     opened = live.open("5m", graph(instrument), None, KEEP)
     told: list[int] = []
-    live.listeners.append(lambda one, step: told.append(step.number))
+    live.listeners.append(lambda market, one, step: told.append(step.number))
     for commit in arriving(tables, BEGINNING, seed=1):
         live.take(commit)
         live.advance()

@@ -21,6 +21,7 @@ from perpscope.lake import merge
 
 LATENESS = SECOND
 PATIENCE = 30 * SECOND
+END_OF_TIME = 2**63 - 1
 
 
 @dataclass
@@ -64,8 +65,8 @@ class Arrivals:
         self._newest = max(self._newest, int(table.clock.max()))
         self._gaps.append(table)
 
-    def batch(self) -> Batch | None:
-        """What may be folded now; None if the watermark cannot move.
+    def batch(self, hold: int = END_OF_TIME) -> Batch | None:
+        """What may be folded now, nothing later than `hold`; None if the watermark cannot move.
 
         Example:
             >>> from perpscope.core.events import MARK_PRICE
@@ -78,7 +79,7 @@ class Arrivals:
         """
         pending = {stream: _in_order(parts) for stream, parts in self._waiting.items()}
         gaps = Table.concat([GAP.empty(), *self._gaps]).sorted()
-        until = self._newest - self.lateness
+        until = min(self._newest - self.lateness, hold)
         for stream in self.contiguous & pending.keys():
             until = min(until, self._held(stream, pending[stream], gaps))
         self._waiting = {stream: [table] for stream, table in pending.items() if len(table)}

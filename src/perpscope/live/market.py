@@ -17,13 +17,13 @@ from perpscope.core.events import GAP, stream_schema
 from perpscope.core.table import Table
 from perpscope.engine.graph import Graph, Step
 from perpscope.lake import Source
-from perpscope.live.arrivals import Arrivals
+from perpscope.live.arrivals import END_OF_TIME, Arrivals
 
 BEGINNING = int(np.iinfo(np.int64).min)
 TRIM_EVERY = 500
 """Steps between two looks at rows that are older than what is kept."""
 
-Listener = Callable[["LiveGraph", Step], None]
+Listener = Callable[["LiveMarket", "LiveGraph", Step], None]
 
 
 @dataclass
@@ -115,9 +115,9 @@ class LiveMarket:
         if gaps is not None:
             self.arrivals.gap(gaps)
 
-    def advance(self) -> list[tuple[LiveGraph, Step]]:
-        """Fold what may be folded now, and tell the listeners."""
-        batch = self.arrivals.batch()
+    def advance(self, hold: int = END_OF_TIME) -> list[tuple[LiveGraph, Step]]:
+        """Fold what may be folded now, nothing later than `hold`, and tell the listeners."""
+        batch = self.arrivals.batch(hold)
         return [] if batch is None else self._drive(batch)
 
     def finish(self) -> list[tuple[LiveGraph, Step]]:
@@ -132,7 +132,7 @@ class LiveMarket:
             step = live.step(whole)
             told.append((live, step))
             for listener in self.listeners:
-                listener(live, step)
+                listener(self, live, step)
         return told
 
 
