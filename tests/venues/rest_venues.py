@@ -38,7 +38,7 @@ def open_at(ts: int) -> float:
 
 def _ohlc(ts: int) -> list[str]:
     o = open_at(ts)
-    return [f"{o}", f"{o + 9.5}", f"{o - 4.5}", f"{o + 3}"]
+    return [f"{o}", f"{o + 9.5}", f"{o - 3.5}", f"{o + 3}"]
 
 
 def _every(start: int, end: int, step: int, limit: int) -> list[int]:
