@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from perpscope.core.errors import DataError, UserError
+from perpscope.core.errors import DataError, PerpscopeError, UserError
 from perpscope.core.events import stream_kind
 from perpscope.core.table import Schema, Table
 from perpscope.lake import catalogue as catalogues
@@ -193,9 +193,18 @@ class Transaction:
         return after
 
     def discard(self) -> None:
-        """Remove what was staged; the lake is as it was."""
+        """Remove what was staged; the lake is as it was.
+
+        A commit that failed after the catalogue was renamed (its folder could not be forced to the disk) has happened for every
+        reader: what the catalogue names stays. Where it cannot be read, the next writer's sweep decides.
+        """
+        try:
+            named = {entry.path for entry in catalogues.load(self.root).files}
+        except (PerpscopeError, OSError):
+            return
         for entry in self._staged.values():
-            (self.root / entry.path).unlink(missing_ok=True)
+            if entry.path not in named:
+                (self.root / entry.path).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -216,23 +225,26 @@ def writing(root: Path) -> Iterator[Transaction]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError("Another import is writing to this lake. Wait until it has finished.") from None
-        before = catalogues.load(root)
-        if not (root / CATALOGUE).exists():
-            catalogues.save(root, before)  # from now on a file it does not name is known to be unfinished
-        sweep(root, before)
-        transaction = Transaction(root, before)
-        try:
-            yield transaction
-        except OSError as error:
-            transaction.discard()
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise UserError(f"The disk of {root} is full. The lake is as it was; make room and try again.") from None
-            raise
-        except BaseException:
-            transaction.discard()
-            raise
+        yield from _transaction(root)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(f"The disk of {root} is full. The lake is as it was; make room and try again.") from None
+        raise
     finally:
         os.close(lock)
+
+
+def _transaction(root: Path) -> Iterator[Transaction]:
+    before = catalogues.load(root)
+    if not (root / CATALOGUE).exists():
+        catalogues.save(root, before)  # from now on a file it does not name is known to be unfinished
+    sweep(root, before)
+    transaction = Transaction(root, before)
+    try:
+        yield transaction
+    except BaseException:
+        transaction.discard()
+        raise
 
 
 def sweep(root: Path, known: Catalogue) -> list[Path]:
