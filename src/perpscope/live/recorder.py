@@ -35,6 +35,8 @@ from perpscope.venues.transport.clock import Clock
 from perpscope.venues.transport.network import Network
 
 _SEAL_BEHIND = 60 * SECOND
+_LAST_COMMIT_S = 30.0
+"""How long a disk may take for what was received last."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +136,19 @@ class Recorder:
         others = [asyncio.create_task(s.selftest.run(s.feed)) for s in stations]
         others.append(asyncio.create_task(self._seal()))
         stopping = asyncio.create_task(self._stopping.wait())
-        done, _ = await asyncio.wait([stopping, *feeds, *stores], return_when=asyncio.FIRST_COMPLETED)
-        for some in (others, feeds, stores):
+        await asyncio.wait([stopping, *feeds, *stores], return_when=asyncio.FIRST_COMPLETED)
+        for some in (others, feeds):
             for task in some:
                 task.cancel()
             await asyncio.gather(*some, return_exceptions=True)
         stopping.cancel()
-        failed = [t.exception() for t in done if t is not stopping and not t.cancelled() and t.exception() is not None]
         for station in stations:
-            if not any(isinstance(f, PerpscopeError) for f in failed):
-                await station.store.flush()
+            station.store.end()
+        _, unfinished = await asyncio.wait(stores, timeout=_LAST_COMMIT_S)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*stores, return_exceptions=True)
+        failed = [t.exception() for t in (*feeds, *stores) if t.done() and not t.cancelled()]
         for fault in failed:
             if fault is not None:
                 raise fault

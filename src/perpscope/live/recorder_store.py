@@ -96,6 +96,7 @@ class Store:
         self._bytes = self._book_bytes = self._raw_bytes = 0
         self._since = 0.0
         self._due = asyncio.Event()
+        self._ending = False
 
     # ------------------------------------------------------------------ the sink
 
@@ -136,18 +137,24 @@ class Store:
     # ------------------------------------------------------------------ commits
 
     async def run(self) -> None:
-        """Commit when due, until cancelled; what then waits is left for `flush`.
+        """Commit when due, until `end` and all that then waits is committed.
 
         Raises:
             UserError: if the hot log cannot be written any more, or another recorder has taken over.
         """
-        while True:
+        while not self._ending:
             try:
                 async with asyncio.timeout(self.options.commit_s):
                     await self._due.wait()
             except TimeoutError:
                 pass
             await self.flush()
+        await self.flush()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._ending = True
+        self._due.set()
 
     async def flush(self) -> None:
         """Make durable what waits. While the disk is full it waits, and what comes meanwhile waits behind it."""
