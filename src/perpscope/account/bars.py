@@ -19,6 +19,7 @@ from perpscope.account.ledger import balance, value_spot
 from perpscope.account.liquidation import liquidate
 from perpscope.account.margin import count_cross, cross_excess, find_levels
 from perpscope.account.path import is_stop, pass_by, priority, touch, walk_bar
+from perpscope.account.quiet import pass_quiet
 from perpscope.account.resting import by_mark, cancel, level_of, raise_anchors, rises_to, watch
 from perpscope.account.scenario import dead, strike
 from perpscope.account.slippage import measure_day
@@ -181,6 +182,10 @@ def run_bars(
     marked, several = len(mo) == total, m.wallet.instruments > 1
     i = first
     while i < total:
+        if not several:
+            i = pass_quiet(m, curve, open_ts, close_ts, h, l, c, mo, mh, ml, mc, marked, funding_ts, intents, i)
+            if i == total:
+                break
         k = place[i] if several else 0
         spot = m.spots[k]
         start, end = open_ts[i], close_ts[i]

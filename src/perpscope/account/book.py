@@ -150,11 +150,13 @@ def cost_to_walk(b: Any, buy: bool, quantity: float) -> float:
 def queue_step(model: int, ahead: float, print_quantity: float, before: float, after: float) -> float:
     """The quantity ahead of a resting order after a print at its price, or after its level changed from `before` to `after`.
 
-    risk_averse (2): only prints shrink it. proportional (3): cancels too, in proportion, which is optimistic. Below
-    zero: by so much did prints exceed the queue.
+    risk_averse (2): prints shrink it, and it is never more than the level shows. proportional (3): cancels too, in
+    proportion, which is optimistic. Below zero: by so much did prints exceed the queue.
     """
     if print_quantity > 0.0:
         return ahead - print_quantity
+    if model == 2 and after < before:
+        return min(ahead, after)
     if model == 3 and after < before and before > 0.0:
         return ahead * after / before
     return ahead

@@ -123,6 +123,8 @@ class Desk:
 
     def note(self, rows: AccountRows) -> None:
         """Take over what the account did: entries that filled, positions that closed, entries that ended unfilled."""
+        if not (len(rows.fills) or len(rows.order_ends)):
+            return  # a trip ends with a fill
         entries = rows.fills["bracket_id"][rows.fills["role"] == OrderRole.ENTRY]
         for number in entries.tolist():
             if (bracket := self._by_number.get(number)) is not None:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 
 from perpscope.account import AccountView, Position, Terms
 from perpscope.contract import kernels
-from perpscope.contract.margin import TierArrays, tier_arrays
-from perpscope.contract.rules import RULES, rule_for
-from perpscope.contract.tiers import nearest_tiers
+from perpscope.contract.margin import TierArrays
 from perpscope.core.units import round_to_step
 from perpscope.risk.costs import Costs, funding_cost, risk_multiple, unit_gain, unit_loss
 from perpscope.risk.leverage import LeverageChoice, choose_leverage, safety_margin
 from perpscope.risk.limits import OpenRisk, drawdown_of, room_for_risk
 from perpscope.risk.sizing import Bound, Size, kelly_exposure, least, quantity_at_risk, volatility_exposure
 from perpscope.risk.stops import stop_outside_clusters, target_at_cluster
+from perpscope.risk.tiers import TiersInForce
 from perpscope.risk.wish import Approved, Reason, Refused, RiskLimits, Wish
 
 
@@ -45,6 +44,14 @@ class Gate:
     terms: Sequence[Terms]
     limits: RiskLimits = field(default_factory=RiskLimits)
     correlations: Mapping[tuple[int, int], float] | None = None
+    _tiers: dict[int, TiersInForce] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def _tiers_of(self, instrument: int) -> TiersInForce:
+        """Kept between wishes: laying out a table costs more than judging by it."""
+        known = self._tiers.get(instrument)
+        if known is None:
+            known = self._tiers[instrument] = TiersInForce(self.terms[instrument])
+        return known
 
     def judge(self, wish: Wish, view: AccountView, open_risks: Sequence[OpenRisk] = ()) -> Approved | Refused:
         """The answer to a wish, with the account as it is now and the risks that are open."""
@@ -69,7 +76,7 @@ class Gate:
                 return Refused(wish, Reason.STOP_IN_CLUSTER, why)
             stop, moved = placed.price, placed.moved
         stop = _away(stop, terms.instrument.tick_size, s)
-        tiers = tiers_in_force(terms, wish.decided_ts)
+        tiers = self._tiers_of(wish.instrument).at(wish.decided_ts)
         kind = terms.instrument.kind
         unit = float(kernels.notional.python(int(kind), 1.0, wish.entry))
         loss = unit_loss(wish.side, wish.entry, stop, costs) * unit / wish.entry
@@ -169,17 +176,6 @@ def costs_of(terms: Terms) -> Costs:
     """Fees and slippage of an instrument's terms, its stress included."""
     slip = terms.slippage.fraction_of(terms.instrument) * terms.slippage.stress
     return Costs(taker_fee=terms.taker_fee, maker_fee=terms.maker_fee, slippage=slip)
-
-
-def tiers_in_force(terms: Terms, ts: int) -> TierArrays:
-    """The tiers that hold at a time, as the venue applies them."""
-    if terms.tiers is not None:
-        return terms.tiers
-    instrument = terms.instrument
-    table = nearest_tiers(instrument, ts)
-    if not any(rule.venue == instrument.venue and rule.kind == instrument.kind for rule in RULES):
-        return tier_arrays(table)  # a venue without rules of its own, such as a simulated one: the table as it stands
-    return rule_for(instrument.venue, instrument.kind, ts).tiers(table, terms.taker_fee)
 
 
 def _broken_wish(wish: Wish) -> Refused | None:
