@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from live.keeper import Keeper
 from perpscope.core.batch import Batch
 from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
-from perpscope.core.time import HOUR, SECOND
+from perpscope.core.time import SECOND
 from perpscope.engine.graph import Graph
 from perpscope.engine.loop import collect
 from perpscope.lake import Lake, store
@@ -18,7 +19,6 @@ from perpscope.synthetic import Config, simulate
 
 WANTED = ("bars", "swings", "delta", "average_stack", "large_trades", "liquidation_exposure", "bars@15m")
 STREAMS = frozenset({"trade", "open_interest", "funding", "liquidation"})
-KEEP = 10_000 * HOUR
 
 
 @pytest.fixture(scope="module")
@@ -63,20 +63,20 @@ def whole(instrument: Instrument, tables: dict[str, Table], until: int) -> dict[
 def test_live_rows_are_the_rows_of_history_bit_for_bit(market: tuple[Instrument, dict[str, Table]]) -> None:
     instrument, tables = market
     live = LiveMarket(instrument.venue, instrument.symbol, STREAMS, Arrivals(BEGINNING, frozenset({"trade"})))
-    opened = live.open("5m", graph(instrument), None, KEEP)
-    told: list[int] = []
-    live.listeners.append(lambda market, one, step: told.append(step.number))
+    kept = Keeper()
+    live.listeners.append(kept)
+    live.open("5m", graph(instrument), None)
     for commit in arriving(tables, BEGINNING, seed=1):
         live.take(commit)
         live.advance()
     live.finish()
     history = whole(instrument, tables, live.watermark_ts)
-    assert told == list(range(1, len(told) + 1))
-    assert len(told) > 300
+    assert kept.watermarks == sorted(set(kept.watermarks))
+    assert len(kept.watermarks) > 300
     assert not live.arrivals.counts
     assert sum(map(len, history.values())) > 1000
     for key, table in history.items():
-        assert opened.rows[key].same_as(table), key
+        assert kept.rows("5m", key).same_as(table), key
 
 
 def test_a_graph_opened_from_the_lake_in_the_middle_has_no_seam(
@@ -90,8 +90,9 @@ def test_a_graph_opened_from_the_lake_in_the_middle_has_no_seam(
     source = lake.source(instrument.venue, instrument.symbol, known, end=middle)
     assert STREAMS - set(known) == {"funding"}
     arrivals = Arrivals(middle, frozenset({"trade"}), last_id=last_ids(source.tables.items()))
-    live = LiveMarket(instrument.venue, instrument.symbol, STREAMS, arrivals)
-    opened = live.open("5m", graph(source.instrument), source, KEEP)
+    kept = Keeper()
+    live = LiveMarket(instrument.venue, instrument.symbol, STREAMS, arrivals, listeners=[kept])
+    opened = live.open("5m", graph(source.instrument), source)
     assert opened.watermark_ts == middle
     for commit in arriving(tables, middle, seed=2):
         live.take(commit)
@@ -99,24 +100,7 @@ def test_a_graph_opened_from_the_lake_in_the_middle_has_no_seam(
     live.finish()
     history = whole(source.instrument, tables, live.watermark_ts)
     for key, table in history.items():
-        assert opened.rows[key].same_as(table), key
-
-
-def test_old_rows_go_and_living_episodes_stay_whole(market: tuple[Instrument, dict[str, Table]]) -> None:
-    instrument, tables = market
-    live = LiveMarket(instrument.venue, instrument.symbol, STREAMS, Arrivals(BEGINNING))
-    opened = live.open("5m", graph(instrument), None, 2 * HOUR)
-    for commit in arriving(tables, BEGINNING, seed=1):
-        live.take(commit)
-        live.advance()
-    opened._trim(live.watermark_ts - opened.keep)
-    history = whole(instrument, tables, live.watermark_ts)
-    bars = opened.rows["bars@5m"]
-    assert bars.same_as(history["bars@5m"][history["bars@5m"].clock > live.watermark_ts - 2 * HOUR])
-    swings, all_swings = opened.rows["swings@5m"], history["swings@5m"]
-    for one in np.unique(swings["id"]):
-        assert int((swings["id"] == one).sum()) == int((all_swings["id"] == one).sum())
-    assert len(opened.recorded["trade"]) < len(tables["trade"])
+        assert kept.rows("5m", key).same_as(table), key
 
 
 def test_streams_that_no_graph_may_see_are_left_out(market: tuple[Instrument, dict[str, Table]]) -> None:

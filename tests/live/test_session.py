@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live.test_market import KEEP, STREAMS, arriving
+from live.keeper import Keeper
+from live.test_market import STREAMS, arriving
 from perpscope.core.batch import Batch
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
@@ -18,13 +19,13 @@ from perpscope.engine.graph import Graph, Step
 from perpscope.engine.loop import collect
 from perpscope.lake import Lake, Source
 from perpscope.lake.hot import HotLog
-from perpscope.live.market import BEGINNING, LiveGraph, LiveMarket
+from perpscope.live.market import BEGINNING
 from perpscope.live.session import LiveLoop, LoopOptions, Watched
 from perpscope.live.sink import Committed
 from perpscope.synthetic import Config, simulate
 
 WANTED = ("bars", "swings", "delta", "average_stack", "large_trades", "fair_value_gaps", "bars@15m")
-OPTIONS = LoopOptions(lateness=SECOND, warmup=400 * DAY, keep=KEEP)
+OPTIONS = LoopOptions(lateness=SECOND, warmup=400 * DAY)
 Market = tuple[Instrument, dict[str, Table]]
 
 
@@ -38,9 +39,9 @@ def make(instrument: Instrument, streams: frozenset[str], frame: str, source: So
     return Graph(instrument, WANTED, streams, frame)
 
 
-def loop_over(root: Path, instrument: Instrument, frames: tuple[str, ...] = ("5m",), **more: object) -> LiveLoop:
+def loop_over(root: Path, instrument: Instrument, kept: Keeper, frames: tuple[str, ...] = ("5m",)) -> LiveLoop:
     watched = Watched(instrument.venue, instrument.symbol, STREAMS, frames, frozenset({"trade"}))
-    loop = LiveLoop(Lake(root), [watched], make, listing=lambda venue, symbol: instrument, options=OPTIONS, **more)  # type: ignore[arg-type]
+    loop = LiveLoop(Lake(root), [watched], make, [kept], listing=lambda venue, symbol: instrument, options=OPTIONS)
     loop.prepare()
     return loop
 
@@ -72,7 +73,8 @@ def history(root: Path, instrument: Instrument, until: int) -> dict[str, Table]:
 
 def test_what_is_folded_live_is_what_the_lake_gives_afterwards(market: Market, tmp_path: Path) -> None:
     instrument, tables = market
-    loop = loop_over(tmp_path, instrument)
+    kept = Keeper()
+    loop = loop_over(tmp_path, instrument, kept)
     record(tmp_path, loop, instrument, arriving(tables, BEGINNING, seed=1, chained=True))
     run(loop)
     live = loop.markets[instrument.venue, instrument.symbol]
@@ -80,28 +82,29 @@ def test_what_is_folded_live_is_what_the_lake_gives_afterwards(market: Market, t
     assert not live.arrivals.counts
     assert loop.counts["steps"] > 100
     for key, table in history(tmp_path, instrument, live.watermark_ts).items():
-        assert live.graphs["5m"].rows[key].same_as(table), key
+        assert kept.rows("5m", key).same_as(table), key
 
 
 def test_a_restart_goes_on_without_a_seam(market: Market, tmp_path: Path) -> None:
     instrument, tables = market
     commits = arriving(tables, BEGINNING, seed=2, chained=True)
-    first = loop_over(tmp_path, instrument)
+    kept = Keeper()
+    first = loop_over(tmp_path, instrument, Keeper())
     record(tmp_path, first, instrument, commits[: len(commits) // 2])
     run(first)
-    second = loop_over(tmp_path, instrument)
+    second = loop_over(tmp_path, instrument, kept)
     record(tmp_path, second, instrument, commits[len(commits) // 2 :])
     run(second)
     live = second.markets[instrument.venue, instrument.symbol]
     assert not second.faults
-    rows = live.graphs["5m"].rows
     for key, table in history(tmp_path, instrument, live.watermark_ts).items():
-        assert rows[key].same_as(table), key
+        assert kept.rows("5m", key).same_as(table), key
 
 
 def test_a_frame_opened_later_shows_what_it_would_have_shown_all_along(market: Market, tmp_path: Path) -> None:
     instrument, tables = market
-    loop = loop_over(tmp_path, instrument, frames=())
+    kept = Keeper()
+    loop = loop_over(tmp_path, instrument, kept, frames=())
     commits = arriving(tables, BEGINNING, seed=3, chained=True)
     record(tmp_path, loop, instrument, commits[:100])
     opened = loop.do(lambda one: one.open(instrument.venue, instrument.symbol, "5m"))
@@ -114,33 +117,31 @@ def test_a_frame_opened_later_shows_what_it_would_have_shown_all_along(market: M
         worker.join(timeout=60)
     live = loop.markets[instrument.venue, instrument.symbol]
     for key, table in history(tmp_path, instrument, live.watermark_ts).items():
-        assert live.graphs["5m"].rows[key].same_as(table), key
+        assert kept.rows("5m", key).same_as(table), key
 
 
-def test_nothing_is_folded_past_a_hold(market: Market, tmp_path: Path) -> None:
+def test_nothing_is_folded_past_a_hold_until_it_is_lifted(market: Market, tmp_path: Path) -> None:
     instrument, tables = market
     middle = int(np.median(tables["trade"].clock))
-    steps: list[int] = []
-
-    def listen(one: LiveMarket, graph: LiveGraph, step: Step) -> None:
-        steps.append(step.watermark_ts)
-
-    loop = loop_over(tmp_path, instrument, hold=lambda venue, symbol: middle, listeners=[listen])
-    record(tmp_path, loop, instrument, arriving(tables, BEGINNING, seed=1, chained=True))
-    loop.stop()
-    market_ = loop.markets[instrument.venue, instrument.symbol]
-    market_.finish = lambda: []  # type: ignore[method-assign]  # the run is looked at before its end
-    loop.run()
-    assert steps[-1] == middle == max(steps)
+    kept, holds = Keeper(), [middle]
+    loop = loop_over(tmp_path, instrument, kept)
+    loop.hold = lambda venue, symbol: holds[0]
+    commits = arriving(tables, BEGINNING, seed=1, chained=True)
+    record(tmp_path, loop, instrument, commits)
+    before = loop.do(lambda one: max(kept.watermarks))
+    run(loop)
+    assert before.result() == middle
+    assert max(kept.watermarks) > middle  # what still waits is folded at the end
 
 
 def test_a_fault_closes_the_graphs_of_its_instrument_and_says_why(market: Market, tmp_path: Path) -> None:
     instrument, tables = market
 
-    def fail(one: LiveMarket, graph: LiveGraph, step: Step) -> None:
-        raise ValueError("no room on the page")
+    class Clumsy(Keeper):
+        def stepped(self, graph: Graph, step: Step, batch: Batch) -> None:
+            raise ValueError("no room on the page")
 
-    loop = loop_over(tmp_path, instrument, listeners=[fail])
+    loop = loop_over(tmp_path, instrument, Clumsy())
     record(tmp_path, loop, instrument, arriving(tables, BEGINNING, seed=1, chained=True)[:20])
     run(loop)
     assert loop.faults == {(instrument.venue, instrument.symbol): "ValueError: no room on the page"}
@@ -148,6 +149,6 @@ def test_a_fault_closes_the_graphs_of_its_instrument_and_says_why(market: Market
 
 
 def test_an_instrument_that_is_not_followed_is_named_in_a_sentence(market: Market, tmp_path: Path) -> None:
-    loop = loop_over(tmp_path, market[0])
+    loop = loop_over(tmp_path, market[0], Keeper())
     with pytest.raises(UserError, match="instrument that is followed"):
         loop.open("synthetic", "SYNUSD", "5m")

@@ -21,7 +21,7 @@ from perpscope.core.time import DAY
 from perpscope.engine.graph import Graph
 from perpscope.lake import Lake, Source
 from perpscope.live.arrivals import END_OF_TIME, LATENESS, Arrivals
-from perpscope.live.market import BEGINNING, Listener, LiveGraph, LiveMarket, last_ids
+from perpscope.live.market import BEGINNING, Listener, LiveMarket, last_ids
 from perpscope.live.sink import Committed
 
 T = TypeVar("T")
@@ -48,11 +48,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """`warmup` and `keep` in ns: the history a graph is started with, and the rows kept for drawing."""
+    """`lateness`: see `Arrivals`; `warmup`: the history that a graph is started with. Both in ns."""
 
     lateness: int = LATENESS
     warmup: int = 400 * DAY
-    keep: int = 60 * DAY
 
 
 @dataclass
@@ -113,7 +112,7 @@ class LiveLoop:
             self._open_frames(key)
             self._guarded(key, market.finish)
 
-    def open(self, venue: str, symbol: str, frame: str) -> LiveGraph:
+    def open(self, venue: str, symbol: str, frame: str) -> Graph:
         """The graph of an instrument at a frame, started now if it does not run yet. In the loop's thread (`do`).
 
         Raises:
@@ -130,7 +129,7 @@ class LiveLoop:
         if source is not None:
             instrument = source.instrument
         graph = self.make_graph(instrument, market.streams, frame, source)
-        return market.open(frame, graph, source, self.options.keep)
+        return market.open(frame, graph, source)
 
     def _handle(self, item: tuple[Any, Any]) -> None:
         first, second = item
@@ -155,10 +154,10 @@ class LiveLoop:
             self._held[key] = now
             self._guarded(key, partial(market.advance, hold))
 
-    def _guarded(self, key: tuple[str, str], work: Callable[[], list[tuple[LiveGraph, Any]]]) -> None:
+    def _guarded(self, key: tuple[str, str], work: Callable[[], int]) -> None:
         """One instrument's fault must not stop the others: its graphs are closed and say why."""
         try:
-            self.counts["steps"] += len(work())
+            self.counts["steps"] += work()
         except Exception as fault:
             self.counts["failed"] += 1
             self.faults[key] = f"{type(fault).__name__}: {fault}"
