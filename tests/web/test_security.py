@@ -318,6 +318,11 @@ def test_no_secret_shows_in_an_answer(locked: tuple[Serving, str]) -> None:
         assert cookie not in whole
 
 
+def test_a_folder_without_verdicts_is_told(lake_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There are no verdicts"):
+        serving(lake_dir, port=0, evidence=tmp_path)
+
+
 def test_an_address_in_use_is_told(lake_dir: Path, served: Serving) -> None:
     with pytest.raises(UserError, match="Choose another --port"):
         serving(lake_dir, port=served.listener.getsockname()[1])

@@ -24,14 +24,15 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the page over a lake: heatmap under the candles, flow, time frames, signals with their reasons, replay."""
+    from perpscope.core.errors import UserError
+
+    if not lake.is_dir():
+        raise UserError(f"There is no lake at {lake}. Make one: perpscope import list, or perpscope demo.")
     from rich.console import Console
 
-    from perpscope.core.errors import UserError
     from perpscope.web.serve import serving
 
     console = Console()
-    if not lake.is_dir():
-        raise UserError(f"There is no lake at {lake}. Make one: perpscope import list, or perpscope demo.")
     ready = serving(
         lake, host, port, token_file, evidence, backtests, mode="replay" if replay else "history", names=allow_host or ()
     )

@@ -57,8 +57,7 @@ def serving(
     Raises:
         UserError: if the address cannot be bound, the token file is not private, or there are no verdicts in `evidence`.
     """
-    listener = _bound(host, port)
-    port = listener.getsockname()[1]
+    desk = Desk(History(lake, evidence), publisher, mode, evidence, backtests)
     notes, token = [], None
     if host not in LOOPBACK or token_file is not None:
         path = token_file or home() / ".config" / "perpscope" / "token"
@@ -72,7 +71,8 @@ def serving(
     files = StaticFiles() if static is None else StaticFiles(static)
     if not files.built:
         notes.append("The page is not built into this installation: run make ui.")
-    desk = Desk(History(lake, evidence), publisher, mode, evidence, backtests)
+    listener = _bound(host, port)
+    port = listener.getsockname()[1]
     app = create_app(desk, Door(allowed_hosts(host, port, names), token), files)
     shown = f"[{host}]" if ":" in host else host
     return Serving(f"http://{shown}:{port}/", tuple(notes), desk, server(app, host, port), listener)
