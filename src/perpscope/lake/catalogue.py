@@ -53,6 +53,11 @@ class FileEntry:
     def key(self) -> tuple[str, str, str, str, str]:
         return (self.venue, self.symbol, self.stream, self.period, self.origin)
 
+    @property
+    def day_key(self) -> tuple[str, str, str, str, str]:
+        """The key of the day that hours are compacted into."""
+        return (self.venue, self.symbol, self.stream, self.period[:10], self.origin)
+
     def header(self) -> dict[str, Any]:
         """What the file says of itself: the entry without the facts that only the finished file has."""
         plain = asdict(self)
@@ -160,7 +165,8 @@ def save(root: Path, catalogue: Catalogue) -> None:
 
 
 def rebuild(root: Path) -> Catalogue:
-    """The catalogue that the sealed files themselves tell: the newest generation of every period and origin.
+    """The catalogue that the sealed files themselves tell: the newest generation of every period and origin, and no hours of
+    a day that was compacted.
 
     Sources and declared instruments are not in the files; importing a source again finds its rows present. What of the hot
     log is sealed is told by its own marks, which follow the catalogue and never run ahead of it.
@@ -177,7 +183,7 @@ def rebuild(root: Path) -> Catalogue:
             newest[entry.key] = entry
     from perpscope.lake.hot.day import sealed_marks
 
-    files = tuple(newest[key] for key in sorted(newest))
+    files = tuple(e for _, e in sorted(newest.items()) if "T" not in e.period or e.day_key not in newest)
     sealed = tuple(SealedEntry(venue, seq) for venue, seq in sealed_marks(root)) if files else ()
     return Catalogue(generation=max((f.generation for f in files), default=0), files=files, sealed=sealed)
 

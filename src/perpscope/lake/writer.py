@@ -252,7 +252,7 @@ def sweep(root: Path, known: Catalogue) -> list[Path]:
     belong to it (superseded, or newer than its generation). Files that someone copied in are left for `rebuild`."""
     named = {root / entry.path for entry in known.files}
     keys = known.by_key()
-    removed = []
+    removed: list[Path] = []
     for path in root.rglob("*"):
         if path.is_relative_to(root / HOT):
             continue  # the hot log has its own writer and its own repair
@@ -264,7 +264,8 @@ def sweep(root: Path, known: Catalogue) -> list[Path]:
                 entry = catalogues.entry_of(root, path)
             except DataError:
                 continue
-            if entry.key not in keys and entry.generation <= known.generation:
+            compacted = "T" in entry.period and entry.day_key in keys
+            if entry.key not in keys and entry.generation <= known.generation and not compacted:
                 continue
         path.unlink()
         removed.append(path)

@@ -72,8 +72,9 @@ def test_a_large_log_is_open_again_within_two_seconds_a_gigabyte(tmp_path: Path)
     log.close()
     size = sum(p.stat().st_size for p in copy.rglob("*.db*")) / 1e9
     before = time.perf_counter()
-    HotLog(copy, "binance", now=Clock(START), reserve_bytes=0).close()
+    again = HotLog(copy, "binance", now=Clock(START), reserve_bytes=0)
     took = time.perf_counter() - before
+    again.close()
     shown = f"{took / size:.2f} s ({size * 1e3:.0f} MB in {took * 1e3:.0f} ms)"
     record("F15", "reopening an unsealed log, checksums compared, per GB", shown, "2 s", took / size <= 2)
 
@@ -114,10 +115,10 @@ def everywhere(tmp_path: Path, what: str, when: str, hours: int, every: int) -> 
             assert repair(root, lambda: START + 3 * DAY) == []
         mixed += not same(seen(root), new)
         with HotLog(root, "binance", now=Clock(START + 3 * DAY), reserve_bytes=0) as log:
-            assert log.repaired == []
+            assert all("rebuilt and is now" in line for line in log.repaired)
         WORK[what](root)
         mixed += not same(seen(root), new)
-        seal(root, "binance", START + 4 * DAY, START)
+        seal(root, "binance", START + 4 * DAY, START)  # a writer, which sweeps
         assert Lake(root).check() == []
         assert not list(root.rglob(".tmp-*"))
         shutil.rmtree(root)

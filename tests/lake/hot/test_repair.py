@@ -128,7 +128,7 @@ def test_a_day_file_that_is_none_is_kept_aside_and_everything_in_it_declared(tmp
     content = path.read_bytes()
     path.write_bytes({"empty": b"", "text": b"no database" * 99, "half": content[: len(content) // 2]}[damage])
     assert reopened(tmp_path)
-    assert "2024-08-05.db.0.bad" in [p.name for p in (path.parent / "quarantine").iterdir()]
+    assert "2024-08-05.db.bad" in [p.name for p in (path.parent / "quarantine").iterdir()]
     lake = Lake(tmp_path)
     left = lake.read("binance", *KEY)
     assert left[:20].same_as(Table.concat(rows[:2]))

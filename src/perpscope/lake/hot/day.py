@@ -23,7 +23,7 @@ from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_cr
 from perpscope.lake.layout import HOT
 
 FORMAT = 1
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.db")
+_DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(\.(?P<rebuilt>\d+))?\.db")
 
 _TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -48,9 +48,33 @@ def folder(root: Path, venue: str) -> Path:
 
 
 def days(root: Path, venue: str) -> list[Path]:
-    """The venue's day files, oldest first."""
-    where = folder(root, venue)
-    return sorted(p for p in where.iterdir() if _DAY.fullmatch(p.name)) if where.is_dir() else []
+    """The venue's day files, oldest first; of a day that was rebuilt (`2024-08-05.1.db`) the newest file."""
+    return [files[-1] for _, files in sorted(_by_day(folder(root, venue)).items())]
+
+
+def superseded(root: Path, venue: str) -> list[Path]:
+    """Day files in whose place a rebuilt one stands."""
+    return [path for files in _by_day(folder(root, venue)).values() for path in files[:-1]]
+
+
+def day_of(path: Path) -> str:
+    """The UTC day of a day file."""
+    return path.name[:10]
+
+
+def rebuilt_name(path: Path) -> str:
+    """The name of the file that takes a day file's place."""
+    found = _DAY.fullmatch(path.name)
+    number = int(found["rebuilt"] or 0) if found else 0
+    return f"{day_of(path)}.{number + 1}.db"
+
+
+def _by_day(where: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in where.iterdir() if where.is_dir() else ():
+        if name := _DAY.fullmatch(path.name):
+            found.setdefault(name["day"], []).append((int(name["rebuilt"] or 0), path))
+    return {day: [path for _, path in sorted(files)] for day, files in found.items()}
 
 
 def venues(root: Path) -> list[str]:
@@ -176,7 +200,8 @@ class DayWriter:
 
 
 class DayReader:
-    """A day file open for reading, beside a recorder that writes it. Every row is checked against its checksum.
+    """A day file open for reading, as it was when opened, beside a recorder that writes it. Every row comes with the answer
+    whether its checksum holds.
 
     Raises:
         DataError: if the file is no database of ours.
@@ -187,6 +212,7 @@ class DayReader:
         self.path = path
         try:
             self._db = _connect(path, "ro", 5.0)
+            self._db.execute("BEGIN")  # one state of the file for as long as it is open, whatever a recorder adds
             check_format(path, self._db)
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from None

@@ -22,6 +22,7 @@ class Fault:
 
 def faults(root: Path, venue: str, after: int, deep: bool) -> list[Fault]:
     """Every fault in the commits beyond `after`; `deep` looks at all commits and at SQLite's own structure too."""
+    told = witness.told(folder(root, venue))  # before the files: what is acknowledged meanwhile is not missed
     found: list[Fault] = []
     since = 0 if deep else after
     expected = 0
@@ -41,7 +42,6 @@ def faults(root: Path, venue: str, after: int, deep: bool) -> list[Fault]:
             if expected and seq > expected:
                 found.append(Fault(None, "", (expected, seq - 1)))
             expected = seq + 1
-    told = witness.told(folder(root, venue))
     if told is not None and told[0] >= max(expected, after + 1):
         found.append(Fault(None, "", (max(expected, after + 1), told[0])))
     jumps = [f for f in found if f.path is None]

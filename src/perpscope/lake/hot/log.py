@@ -22,7 +22,7 @@ from perpscope.core.table import Table
 from perpscope.core.time import NULL_TS, SECOND, format_ts
 from perpscope.lake.catalogue import sync_folder
 from perpscope.lake.hot import body, witness
-from perpscope.lake.hot.day import DayReader, DayWriter, days, folder
+from perpscope.lake.hot.day import DayReader, DayWriter, day_of, days, folder
 from perpscope.lake.hot.fence import Fence
 from perpscope.lake.hot.read import gap_table
 from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame
@@ -192,13 +192,16 @@ class HotLog:
         for path in files:
             writer = DayWriter(path, self._patience_s)
             writer.set_token(self.fence.token)
-            writer.close()
+            if path == files[-1]:
+                self._day = writer  # closing it would copy the whole write-ahead log first
+            else:
+                writer.close()
         told = witness.told(self.folder)
         self.seq = max(seq, told[0] if told else 0, _sealed_until(self.root, self.venue))
         self._unjoined = dict(self._known)
         self._scales: dict[tuple[str, str], dict[str, int]] = {}
         self._witness = witness.Witness(self.folder)
-        self._newest = files[-1].name.removesuffix(".db") if files else ""
+        self._newest = day_of(files[-1]) if files else ""
         self._look(self.now())
         if owed:
             self.append({}, {symbol: gap_table(list(rows)) for symbol, rows in owed.items()})
@@ -239,7 +242,7 @@ class HotLog:
     def _file(self, at: int) -> DayWriter:
         """The file of the day; a clock that steps back over midnight stays in the newer file."""
         name = max(format_ts(at)[:10], self._newest)
-        if self._day is not None and self._day.path.name == f"{name}.db":
+        if self._day is not None and day_of(self._day.path) == name:
             return self._day
         if self._day is not None:
             self._day.set_meta("closed", format_ts(at))

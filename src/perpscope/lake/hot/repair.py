@@ -26,7 +26,7 @@ from perpscope.core.events import GapCause, GapKind, stream_kind
 from perpscope.lake import catalogue as catalogues
 from perpscope.lake.catalogue import Catalogue, sync_folder
 from perpscope.lake.hot import witness
-from perpscope.lake.hot.day import DayReader, DayWriter, days, folder
+from perpscope.lake.hot.day import DayReader, DayWriter, days, folder, rebuilt_name, superseded
 from perpscope.lake.hot.faults import faults
 from perpscope.lake.hot.fence import FencedOffError, current
 from perpscope.lake.hot.read import BEYOND
@@ -48,6 +48,9 @@ def repair_venue(root: Path, venue: str, deep: bool = False) -> tuple[list[str],
     for leftover in sorted(where.glob(f"{TEMPORARY}*")):
         leftover.unlink()
         told.append(f"{leftover.name} was unfinished and is deleted.")
+    for path in superseded(root, venue):
+        _set_aside(path)
+        told.append(f"{path.name} had been rebuilt and is now in {QUARANTINE}.")
     try:
         known = catalogues.load(root)
     except DataError:
@@ -141,17 +144,22 @@ def _salvage(path: Path, damage: _Damage) -> list[int]:
     finally:
         writer.close()
     _force(made)
+    os.replace(made, path.with_name(rebuilt_name(path)))  # the instant: from here on the new file is the day's
+    sync_folder(path.parent)
+    _set_aside(path)
+    return lost
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a damaged day file, with what belongs to it, in quarantine; its own name last, so that a crash is seen."""
     kept = path.parent / QUARANTINE
     kept.mkdir(exist_ok=True)
-    number = sum(1 for p in kept.iterdir() if p.name.startswith(path.name) and p.name.endswith(".bad"))
     for suffix in ("-wal", "-shm", ""):
         old = Path(f"{path}{suffix}")
         if old.exists():
-            os.replace(old, kept / f"{path.name}{suffix}.{number}.bad")
-    os.replace(made, path)
+            os.replace(old, kept / f"{path.name}{suffix}.bad")
     sync_folder(kept)
     sync_folder(path.parent)
-    return lost
 
 
 def _sound(
