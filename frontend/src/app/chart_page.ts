@@ -33,7 +33,7 @@ export interface ChartPage {
   extra(shapes: Shapes, ms: number): void;
 }
 
-export function chartPage(session: Session, moved: () => void): ChartPage {
+export function chartPage(session: Session, wishes: { moved(): void; choose(): void }): ChartPage {
   const canvas = h("div", { class: "chart-canvas" });
   const values = paneValues();
   const tip = cellTip();
@@ -46,10 +46,11 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
   const host = h("div", { class: "chart-host", role: "region", "aria-label": "Chart" }, canvas, values.element, tip.element, message.element);
   const side = sidePanel((name) => session.change({ side: name }));
   const summary = h("div", { class: "sr-only", role: "region", "aria-label": "The picture in words" });
+  const heading = h("h1", { class: "sr-only" }, "Chart");
   const element = h(
     "main",
     { class: "stage" },
-    h("div", { class: "chart-column" }, legend.element, replay.element, host, summary),
+    h("div", { class: "chart-column" }, heading, legend.element, replay.element, host, summary),
     side.element,
   );
   const chart = new Chart(canvas, paletteOf(session.settings.value.palette));
@@ -70,7 +71,7 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     point();
   });
   chart.onScroll(() => {
-    moved();
+    wishes.moved();
     tip.hide();
   });
   new ResizeObserver(() => figures()).observe(host);
@@ -117,7 +118,8 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     const picture = session.picture.value;
     const settings = session.settings.value;
     state();
-    if (!picture) return;
+    side.choose(settings.side);
+    if (!picture) return legend.hide("");
     const colours = paletteOf(settings.palette);
     chart.show({
       ...withTrades(scenes.make(picture, on)),
@@ -138,11 +140,12 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     figures();
     beside(picture);
     const words = picture.summary.join(" ");
+    heading.textContent = `${picture.head.symbol} on ${picture.head.venue}, ${picture.head.frame}`;
     if (words !== said) {
       said = words;
       summary.textContent = words;
     }
-    moved();
+    wishes.moved();
   }
 
   function withTrades<T extends { shapes: Shapes }>(drawn: T): T {
@@ -233,7 +236,7 @@ export function chartPage(session: Session, moved: () => void): ChartPage {
     if (line === "lost") {
       message.show("lost", "The server does not answer.", "What is drawn is what was last received. Trying again by itself.\nIf it was stopped: perpscope serve, or perpscope live.", { label: "Try now", do: () => session.retry() });
     } else if (fault && (!session.picture.value || fault.id === 1 || fault.code === "malformed")) {
-      message.show("error", fault.sentence, fault.todo);
+      message.show("error", fault.sentence, fault.todo, fault.id === 1 ? { label: "Choose an instrument", do: wishes.choose } : undefined);
     } else if (!session.picture.value) {
       message.show("loading", line === "connecting" ? "Connecting…" : "Making the picture…");
     } else if (!Number.isFinite(lastPrice(session.picture.value))) {

@@ -36,7 +36,7 @@ export interface FramesPage {
 export function framesPage(session: Session): FramesPage {
   const bias = h("div", { class: "frames-bias" });
   const grid = h("div", { class: "grid-charts" });
-  const element = h("main", { class: "frames-page", "aria-label": "Time frames" }, grid, h("section", { class: "frames-below", "aria-label": "Bias per time frame" }, bias));
+  const element = h("main", { class: "frames-page", "aria-label": "Time frames" }, h("h1", { class: "sr-only" }, "Time frames"), grid, h("section", { class: "frames-below", "aria-label": "Bias per time frame" }, bias));
   let cells: Cell[] = [];
   let key = "";
 

@@ -54,7 +54,7 @@ const top = topBar(
   },
   session.settings.value.zone,
 );
-const page = chartPage(session, () => top.live(page?.chart.atLive() ?? true));
+const page = chartPage(session, { moved: () => top.live(page.chart.atLive()), choose: () => openSearch("") });
 const backtests = backtestsPage(session, (trip, told, all) => {
   page.extra(tripShapes(all, trip.symbol), trip.entryMs);
   const { venue, timeframe } = told.result.config.data;
@@ -160,4 +160,6 @@ session.welcome.watch(drawSoon);
 session.line.watch(feed);
 session.status.watch(feed);
 session.alerts.watch((alerts) => top.unread(alerts.length));
+// For the console and for tests: what is shown, and where on the screen it stands.
+Object.assign(window, { perpscope: { session, chart: page.chart } });
 session.start();
