@@ -78,7 +78,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     data = read_bytes(path)
     try:
-        return _frame(pq.ParquetFile(pa.BufferReader(data)).read())
+        return _frame(pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False))  # see `codec.decode`
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path.name} is no whole parquet file ({_first_line(error)}). Fetch it again.") from None
 
