@@ -155,3 +155,17 @@ def test_prints_cut_anywhere_with_a_state_frozen_between_give_the_same_rows() ->
     assert len(once.fills) > 12
     for name in ("ledger", "fills", "order_ends", "round_trips"):
         assert getattr(once, name).same_as(getattr(many, name))
+
+
+def test_prints_of_one_instant_eat_a_queue_one_after_the_other_and_rounding_is_no_room() -> None:
+    resting = wished(BUY, 0.3, 2, kind=OrderKind.LIMIT, price=100.0)
+    book = levels((0, "bid", 100.0, 0.3), (0, "ask", 100.2, 5.0))
+    tape = prints((1, 100.2, 1.0, "buy"), *((3, 100.0, 0.1, "sell") for _ in range(5)))
+    # 0.3 ahead less 3 x 0.1 is -5.6e-17: no lot of room; the fourth and the fifth print fill 0.1 each
+    rows = replayed(tape_account(queue=QueueModel.RISK_AVERSE), trade=tape, book_delta=book, intents=resting)
+    assert rows.fills["quantity"].tolist() == pytest.approx([0.1, 0.1])
+
+
+def test_what_is_ahead_is_never_more_than_the_level_shows() -> None:
+    assert queue_step(2, 8.0, 0.0, 10.0, 5.0) == 5.0
+    assert queue_step(2, 3.0, 0.0, 10.0, 12.0) == 3.0

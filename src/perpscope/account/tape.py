@@ -107,25 +107,34 @@ def _arrive(m: Memory, b: Any, place: int) -> None:
 
 @njit
 def _print(m: Memory, b: Any, price: float, quantity: float, sold: bool) -> None:
-    """A print meets our resting orders: through their price they fill, at it by the queue model."""
-    k, i = 0, m.wallet.orders - 1
-    while i >= 0:
-        o = m.orders[i]
-        if o.state == RESTING and o.spent_ts != m.wallet.now:
-            tick = m.terms[k].tick
-            through = o.sign * (o.price - price) >= tick * (1.0 - 1e-6)
-            if through:
-                fill(m, i, math.inf, o.price, o.price, 1, _TRADE, _PLAIN)
-                i = m.wallet.orders
-            elif m.rules.queue_model != THROUGH_ONLY and abs(o.price - price) < 0.5 * tick and sold == (o.sign > 0):
-                o.ahead = queue_step(m.rules.queue_model, o.ahead, quantity, 0.0, 0.0)
-                if o.ahead < 0.0:
-                    room = -o.ahead
-                    o.ahead = 0.0
-                    o.spent_ts = m.wallet.now
-                    fill(m, i, room, o.price, o.price, 1, _BOOK, _QUEUE)
-                    i = m.wallet.orders
-        i -= 1
+    """A print meets our resting orders, the oldest first: through their price they fill, at it by the queue model.
+
+    Each order meets it once; what a fill attaches does not meet the print that filled it.
+    """
+    tick, lot = m.terms[0].tick, m.terms[0].lot
+    queued = m.rules.queue_model != THROUGH_ONLY
+    newest, done = m.wallet.next_order, -1
+    while True:
+        which, id, through = -1, newest, False
+        for i in range(m.wallet.orders):
+            o = m.orders[i]
+            if o.state != RESTING or o.id <= done or o.id >= id:
+                continue
+            beyond = o.sign * (o.price - price) >= tick * (1.0 - 1e-6)
+            if beyond or (queued and abs(o.price - price) < 0.5 * tick and sold == (o.sign > 0)):
+                which, id, through = i, o.id, beyond
+        if which < 0:
+            return
+        done = id
+        o = m.orders[which]
+        if through:
+            fill(m, which, math.inf, o.price, o.price, 1, _TRADE, _PLAIN)
+            continue
+        o.ahead = queue_step(m.rules.queue_model, o.ahead, quantity, 0.0, 0.0)
+        if o.ahead < -0.5 * lot:  # less than a lot is rounding, not room
+            room = -o.ahead
+            o.ahead = 0.0
+            fill(m, which, room, o.price, o.price, 1, _BOOK, _QUEUE)
 
 
 @njit
