@@ -16,7 +16,7 @@ from perpscope.web.frames import decode_frame, read_column
 from perpscope.web.history import History
 from perpscope.web.stream.clock import ReplayClock
 from perpscope.web.stream.lane import Lane
-from perpscope.web.stream.painter import Painter, View
+from perpscope.web.stream.painter import Painter, View, Wanted
 from perpscope.web.stream.scene import Recorded
 from perpscope.web.wire import Clock, Delta
 
@@ -58,7 +58,7 @@ def test_whatever_happens_the_client_ends_with_the_same_candles(view: View, move
                     zip(read_column(body, one, "ref_ms").tolist(), read_column(body, one, "close").tolist(), strict=True)
                 )
         assert lane.in_flight <= 2
-    whole, body = decode_frame(painter.snapshot(view, AT + hours * HOUR).frame())
+    whole, body = decode_frame(painter.draw(Wanted(view, AT + hours * HOUR)).frame())
     candles = next(one for one in whole.layers if one.name == "candles")
     refs, closes = read_column(body, candles, "ref_ms"), read_column(body, candles, "close")
     assert np.array_equal([held[r] for r in refs.tolist()], closes, equal_nan=True)
@@ -69,7 +69,7 @@ def test_clients_that_look_at_the_same_thing_share_one_drawing(view: View) -> No
     painter = Painter()
     lanes = [Lane(k, view) for k in range(50)]
     frames = [lane.next(painter, AT) for lane in lanes]
-    assert painter.drawn == 1
+    assert painter.count == 1
     assert len({decode_frame(f)[0].epoch for f in frames}) == 50
 
 

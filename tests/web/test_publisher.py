@@ -197,13 +197,13 @@ def test_fifty_pages_cost_the_loop_one_drawing_a_step(live: tuple[Market, Servin
             await client.say(type="ack", id=1, seq=1)
 
         await asyncio.gather(*map(begin, clients))
-        before = ready.desk.painter.drawn
+        before = ready.desk.painter.count
         for _ in range(4):
             await asyncio.to_thread(market.go_on)
             await asyncio.gather(*(c.hear_until(is_frame, acknowledge=True) for c in clients))
         for socket in sockets:
             await socket.close()
-        return before, ready.desk.painter.drawn
+        return before, ready.desk.painter.count
 
     before, after = asyncio.run(talking())
     assert before <= 2

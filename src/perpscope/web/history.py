@@ -202,7 +202,7 @@ class History:
     def _read(self, venue: str, symbol: str, frame: Timeframe, begin: int, end: int) -> Picture:
         source = self._source(venue, symbol, frame, begin, end)
         lookback = max(end - begin, 2 * frame.ns)
-        made = build_report(source, at=end, frame=frame.name, lookback=lookback, mix=_mix(source, frame))
+        made = build_report(source, at=end, frame=frame.name, lookback=lookback, mix=mix_of(source, frame))
         return Picture(made.results, self.verdicts_at, source.origins)
 
     def _source(self, venue: str, symbol: str, frame: Timeframe, begin: int, end: int) -> Source:
@@ -271,7 +271,7 @@ def _tiled(streams: Sequence[str], frame: Timeframe) -> bool:
     return any(frame.ns % length == 0 for length in lengths)
 
 
-def _mix(source: Source, frame: Timeframe) -> MixInUse:
+def mix_of(source: Source, frame: Timeframe) -> MixInUse:
     """The shipped mix, and the cells of the book as wide as a quarter of a bar and about a bp high."""
     book = source.tables.get("book_delta")
     if book is None or not len(book):

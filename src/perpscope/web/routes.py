@@ -22,7 +22,7 @@ from perpscope.web.history import Ask
 from perpscope.web.picture.frame import layer_names
 from perpscope.web.picture.signals import signal_cards
 from perpscope.web.security import COOKIE, Door, session_of
-from perpscope.web.stream.painter import View
+from perpscope.web.stream.painter import View, Wanted
 
 MTF_FRAMES = ("1d", "4h", "1h", "15m")
 MOST_LISTED = 5_000
@@ -52,7 +52,7 @@ def routes(desk: Desk, door: Door, static: StaticFiles) -> APIRouter:
         tag = desk.history.tag("view", scene.key, at, bars, names)
         if _has(request, tag):
             return _unchanged(tag)
-        frame_bytes = desk.painter.snapshot(View(scene, bars, names), at).frame()
+        frame_bytes = desk.painter.draw(Wanted(View(scene, bars, names), at)).frame()
         return Response(frame_bytes, media_type="application/octet-stream", headers=_caching(tag))
 
     @router.get("/api/cell")

@@ -22,14 +22,14 @@ def forming_candle(picture: Picture) -> Candle | None:
         return None
     trades = results.recorded.get("trade")
     if trades is not None:
-        now = trades[(trades["exchange_ts"] >= start)]
+        now = trades.between(start - 1, results.at)
         if len(now):
             prices = now["price"]
             return _candle(start, float(prices[0]), prices, prices, float(prices[-1]), float(now["quantity"].sum()))
     finer = _finest(results.recorded, results.frame.ns)
     if finer is None:
         return None
-    now = finer[finer["ref_ts"] >= start]
+    now = finer.between(start, results.at)
     if not len(now):
         return None
     return _candle(start, float(now["open"][0]), now["high"], now["low"], float(now["close"][-1]), float(now["volume"].sum()))

@@ -154,7 +154,7 @@ def _heats(
     heats: list[Heat] = []
     rasters: dict[str, Raster] = dict(drawn or {})
     for name in names:
-        if name in HEATS and (drawn is None or name in drawn):
+        if name in HEATS and (drawn is None or (name in drawn and _moved(picture, name, after))):
             placed = place_heat(arrays, picture, name, None if drawn is None else extended(drawn[name], picture, after))
             if placed is not None:
                 heats.append(placed[0])
@@ -162,8 +162,14 @@ def _heats(
     return heats, rasters
 
 
+def _moved(picture: Picture, name: str, after: int) -> bool:
+    """Whether a heat has changed since `after`: a column has begun, or its newest one has new rows."""
+    floor = picture.results.frame.floor
+    return floor(picture.at) != floor(after) or _begins(picture, name, after)
+
+
 def _begins(picture: Picture, name: str, after: int) -> bool:
-    """Whether a heat that was not there has its first rows now."""
+    """Whether a heat has new rows."""
     key = key_of(picture, name)
     return key is not None and bool(len(picture.results.rows[key].between(after, picture.at)))
 

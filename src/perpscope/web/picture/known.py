@@ -78,9 +78,9 @@ class Picture:
 
     @cached_property
     def document(self) -> Document:
-        """What the report would say at this moment."""
+        """What the report would say at this moment, but for fingerprints of the data, which cost more than all its words."""
         specs = {key: spec for key in sorted(self.results.rows) if (spec := spec_of(key)) is not None}
-        return document_of(self.results, {}, specs)
+        return document_of(replace(self.results, recorded={}), {}, specs)
 
 
 def _until(tables: Mapping[str, Table], at: int) -> dict[str, Table]:

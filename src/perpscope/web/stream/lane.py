@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from perpscope.web.picture.frame import Drawn
 from perpscope.web.picture.heats import Raster
-from perpscope.web.stream.painter import Painter, View
+from perpscope.web.stream.painter import Painter, View, Wanted
 from perpscope.web.wire import IN_FLIGHT
 
 MARKS = 256
@@ -52,27 +53,36 @@ class Lane:
         key = self.view.scene.key
         return self.in_flight < IN_FLIGHT and (at != self.shown_at or key != self.scene_key) and self.tried != (at, key)
 
+    def plan(self, at: int) -> Wanted:
+        """The drawing that comes next: what is new since the last frame; the whole at the beginning, after a jump back, and
+        when the lake has grown."""
+        at = at if self.fixed is None else self.fixed
+        before = self.shown_at
+        if before is not None and before < at and self.view.scene.key == self.scene_key:
+            return Wanted(self.view, at, before, self.rasters)
+        return Wanted(self.view, at)
+
+    def take(self, request: Wanted, drawn: Drawn) -> bytes:
+        """The drawing as this lane's next frame."""
+        after = self.seq if self.resumed_from is None else self.resumed_from
+        self.seq += 1
+        self.shown_at, self.rasters, self.resumed_from = request.at, drawn.rasters, None
+        self.scene_key = self.view.scene.key
+        self.marks.append((self.seq, request.at))
+        return drawn.frame(self.id, self.epoch, self.seq, after)
+
     def next(self, painter: Painter, at: int) -> bytes:
-        """The next frame: a delta, or a snapshot at the beginning, after a jump, when the lake has grown, and when a delta
-        would tell more than half of the window or leave the picture's prices.
+        """Plan, draw and take in one: a snapshot where a delta would be outgrown.
 
         Raises:
             UserError: if nothing can be shown then; the lane stays as it was.
         """
-        at = at if self.fixed is None else self.fixed
-        before, key = self.shown_at, self.view.scene.key
-        drawn = None
-        if before is not None and before < at and key == self.scene_key:
-            drawn = painter.delta(self.view, at, before, self.rasters)
-            if drawn.outgrown:
-                drawn = None
-        if drawn is None:
-            drawn = painter.snapshot(self.view, at)
-        after = self.seq if self.resumed_from is None else self.resumed_from
-        self.seq += 1
-        self.shown_at, self.rasters, self.resumed_from, self.scene_key = at, drawn.rasters, None, key
-        self.marks.append((self.seq, at))
-        return drawn.frame(self.id, self.epoch, self.seq, after)
+        request = self.plan(at)
+        drawn = painter.draw(request)
+        if drawn.outgrown:
+            request = Wanted(self.view, request.at)
+            drawn = painter.draw(request)
+        return self.take(request, drawn)
 
     def acknowledge(self, seq: int) -> None:
         """The client has drawn this frame, and with it all before."""

@@ -83,6 +83,7 @@ class LiveScene:
                 f"({format_ts(newest)}). Wait for the first one, or choose a shorter time frame."
             )
         gaps = streams.pop("gap", GAP.empty())
+        shown = closed[max(0, len(closed) - bars - 1) :]
         window = TimeRange(self.frame.floor(newest - 1) - (bars - 1) * self.frame.ns, newest)
         results = Results(
             instrument=self.instrument,
@@ -96,7 +97,7 @@ class LiveScene:
             params=self.params,
             refused={},
             mix=self.mix,
-            holes=holes_of(closed, gaps, TimeRange(max(window.start, int(closed["ref_ts"][0])), newest), self.frame),
+            holes=holes_of(shown, gaps, TimeRange(max(window.start, int(closed["ref_ts"][0])), newest), self.frame),
         )
         return Picture(results, self.verdicts).until(at, bars)
 

@@ -16,7 +16,7 @@ from perpscope.web.frames import decode_client, encode_text
 from perpscope.web.picture.frame import layer_names
 from perpscope.web.stream.clock import ReplayClock
 from perpscope.web.stream.lane import Lane
-from perpscope.web.stream.painter import Painter, View
+from perpscope.web.stream.painter import Painter, View, Wanted
 from perpscope.web.stream.scene import Scene
 from perpscope.web.wire import (
     MAX_BARS,
@@ -234,14 +234,18 @@ class Session:
         if not lane.wants(at):
             return
         try:
-            frame = await self._aside(lane.next, self.desk.painter, at)
+            request = lane.plan(at)
+            drawn = await self.desk.painter.drawn(request, self.desk.executor)
+            if drawn.outgrown:
+                request = Wanted(lane.view, request.at)
+                drawn = await self.desk.painter.drawn(request, self.desk.executor)
         except PerpscopeError as fault:
             lane.tried = (at, lane.view.scene.key)
             self.tell(error_message("cannot-show", fault, lane.id))
             return
         if self.lanes.get(lane.id) is lane:
             lane.sent += 1
-            await self._send(self.socket.send_bytes, frame)
+            await self._send(self.socket.send_bytes, lane.take(request, drawn))
 
     async def _send(self, send: Callable[[Any], Awaitable[None]], what: str | bytes) -> None:
         async with asyncio.timeout(STALLED_S):
