@@ -21,6 +21,7 @@ from perpscope.cli import (
     flow,
     imports,
     liquidations,
+    live,
     metrics,
     monitor,
     mtf,
@@ -68,6 +69,7 @@ app.command("monitor")(monitor.monitor)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("record")(record.record)
+app.command("live")(live.live)
 app.command("replay")(replay.replay)
 
 

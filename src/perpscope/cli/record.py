@@ -41,14 +41,14 @@ def record(
 
     from perpscope.core.time import SECOND, parse_span
 
-    targets = _targets(markets, kinds, endpoint or [])
+    targets = targets_of(markets, kinds, endpoint or [])
     span_s = None if duration is None else parse_span(duration) / SECOND
     state = asyncio.run(_record(targets, lake, span_s, parse_span(seal_every) / SECOND, any_pace, quiet=json))
     if json:
         print(json_.dumps(state, indent=1))
 
 
-def _targets(markets: list[str], kinds: str | None, endpoints: list[str]) -> list[Target]:
+def targets_of(markets: list[str], kinds: str | None, endpoints: list[str]) -> list[Target]:
     """Markets by venue, every mistake told before a socket is opened."""
     from perpscope.live.feed_plan import plan, rehosted
     from perpscope.live.recorder import Target

@@ -28,7 +28,8 @@ def graph_of(
     """A graph of every fold that can run, and the reason for each that cannot.
 
     Each fold is first tried alone, on two rows of every stream, so that one that refuses the frame or the instrument
-    does not spoil the rest. `given` are settings by fold name on top of the report's own.
+    does not spoil the rest. A stream without rows counts as one that will speak. `given` are settings by fold name on top
+    of the report's own.
 
     Raises:
         UserError: if bars of the frame cannot be made from what the data has.
@@ -36,7 +37,8 @@ def graph_of(
     offered = set(tables)
     settings = {name: {**SETTINGS.get(name, {}), **(given or {}).get(name, {})} for name in {*SETTINGS, *(given or {})}}
     two = {name: table[:2] for name, table in tables.items()}
-    taste = Batch(max(int(t.clock[-1]) for t in two.values()), {**two, "gap": GAP.empty()})
+    last = max((int(t.clock[-1]) for t in two.values() if len(t)), default=0)
+    taste = Batch(last, {**two, "gap": GAP.empty()})
     empty = Graph(instrument, ["bars"], offered, frame)  # without bars of this frame there is nothing to say
     able, refused = [], {}
     for name in all_folds():
