@@ -94,6 +94,8 @@ class Feed:
         self.links: list[Link] = []
         self.health: dict[str, Health] = {}
         self.pollers: list[Poller] = []
+        self._tracks: dict[tuple[str, str], tuple[Health, Track]] = {}
+        self._chains: dict[tuple[str, str], IdChain] = {}
         self.ready = asyncio.Event()
         self.book_tap: Callable[[str, BookMessage], None] | None = None
         self._addresses = dict(addresses or door.addresses)
@@ -161,7 +163,11 @@ class Feed:
             self.links.append(link)
             for channel in channels:
                 tracks = {s: self._track(channel, s) for key, s in self.plan.streams if key == channel.key}
-                self.health[channel.key] = Health(channel, link, tracks)
+                self.health[channel.key] = health = Health(channel, link, tracks)
+                for symbol, track in tracks.items():
+                    self._tracks[channel.key, symbol] = health, track
+                    if track.chain is not None:
+                        self._chains[channel.key, symbol] = track.chain
         for number, poll in enumerate(self.plan.polls):
             mark = self._resume.get((poll.symbol, poll.kind))
             self.pollers.append(Poller(self, poll, number * 0.2, mark.ts if mark else NULL_TS))
@@ -200,7 +206,7 @@ class Feed:
     # ------------------------------------------------------------------ what arrives
 
     def deliver(self, line: Line, payload: bytes) -> None:
-        """One payload of a socket: the hot path."""
+        """One payload of a socket: the hot path. What follows in its chain of ids goes straight to the sink."""
         line.count += 1
         receive_ts = self._now()
         try:
@@ -209,12 +215,29 @@ class Feed:
             self.counts["unreadable"] += 1
             self.sink.raw(self.venue, payload, receive_ts, str(fault)[:300])
             return
-        if message.told is Told.EVENTS:
-            self._event(line, message, payload, receive_ts)
-            for other in message.others:
-                self._event(line, other, payload, receive_ts)
-        else:
+        told, key, symbol, rows, _, first_id, last_id, left_out, _, _, others = message
+        if told is not Told.EVENTS:
             self._control(line, message, payload, receive_ts)
+            return
+        chain = self._chains.get((key, symbol))
+        if chain is None or first_id != chain.next_id or chain.held or not rows or left_out or others or not line.primary:
+            self._event(line, message, payload, receive_ts)
+            for other in others:
+                self._event(line, other, payload, receive_ts)
+            return
+        ts = rows[-1][1][0]
+        if not -DAY < ts - receive_ts - self._offset_ns < DAY and not self._dated(ts, payload, receive_ts):
+            return
+        health, track = self._tracks[key, symbol]
+        health.count += 1
+        chain.next_id, chain.last_ts, track.last_receive = last_id + 1, ts, receive_ts
+        if ts > track.last_ts:
+            track.last_ts = ts
+            if ts > self.latest_ts:
+                self.latest_ts = ts
+        venue, take = self.venue, self._take
+        for stream, values in rows:
+            take(venue, symbol, stream, values)
 
     def _event(self, line: Line, message: Message, payload: bytes, receive_ts: int) -> None:
         health = self.health.get(message.channel)
@@ -223,7 +246,6 @@ class Feed:
             self.sink.raw(self.venue, payload, receive_ts, f"no such channel: {message.channel[:100]}")
             return
         health.count += 1
-        overlapping = not line.primary or self._overlapping_until > 0
         if not line.primary:
             line.heard.add(message.channel)
         if message.left_out:
@@ -234,30 +256,23 @@ class Feed:
             return
         if message.book is not None:
             if track.book is not None and self._dated(message.book.exchange_ts, payload, receive_ts):
-                track.book.take(line, message.book)
                 track.last_receive = receive_ts
+                track.book.take(line, message.book)
             return
         rows = message.rows
         if rows:
             ts = rows[-1][1][0]
             if not self._dated(ts, payload, receive_ts):
                 return
-            if ts > track.last_ts:
-                track.last_ts = ts
-                if ts > self.latest_ts:
-                    self.latest_ts = ts
+            track.last_ts = max(ts, track.last_ts)
+            self.latest_ts = max(ts, self.latest_ts)
             track.last_receive = receive_ts
-        chain = track.chain
-        if chain is None or message.first_id < 0:
-            rows = track.unseen(line, rows, overlapping)
+        if track.chain is not None and message.first_id >= 0:
+            rows = self._chained(track, track.chain, message, rows)
+        else:
+            rows = track.unseen(line, rows, not line.primary or self._overlapping_until > 0)
             if track.lost_from is not None and rows:
                 self._close_loss(track, rows[0][1][0], "connection lost")
-        elif message.first_id == chain.next_id and not chain.held:
-            chain.next_id = message.last_id + 1
-            if rows:
-                chain.last_ts = rows[-1][1][0]
-        else:
-            rows = self._disordered(track, chain, message, rows)
         for stream, values in rows:
             self._take(self.venue, track.symbol, stream, values)
 
@@ -279,7 +294,7 @@ class Feed:
             self.counts["unknown"] += 1
             self.sink.raw(self.venue, payload, receive_ts, f"unknown: {message.note}")
 
-    def _disordered(self, track: Track, chain: IdChain, message: Message, rows: Rows) -> Rows:
+    def _chained(self, track: Track, chain: IdChain, message: Message, rows: Rows) -> Rows:
         ts = rows[-1][1][0] if rows else max(self.latest_ts, chain.last_ts)
         if chain.restarts(message.last_id, ts):
             self.tell_gap(track.symbol, GapKind.TRADE, chain.last_ts, ts, GapCause.SEQUENCE, "ids began anew")
