@@ -9,7 +9,7 @@ from pathlib import Path
 from perpscope.alerts.alert import Alert
 from perpscope.alerts.config import AlertConfig
 from perpscope.alerts.rule import Context
-from perpscope.alerts.sinks.base import Ending, Sink
+from perpscope.alerts.sinks.base import Ending, Outcome, Sink
 from perpscope.alerts.store import AlertStore
 from perpscope.alerts.watch import Watch
 from perpscope.core.errors import UserError
@@ -99,7 +99,10 @@ class AlertCenter:
     async def _attempt(self, name: str, alert: Alert) -> float | None:
         """One attempt; how many seconds to let it rest if it is to be tried again."""
         attempt = self.store.begin(alert.id, name, self._now())
-        outcome = await self.sinks[name].send(alert)
+        try:
+            outcome = await self.sinks[name].send(alert)
+        except Exception as fault:  # a sink's own mistake must not end the loop; what it says may hold an address
+            outcome = Outcome(Ending.UNKNOWN, f"the sink failed with a {type(fault).__name__}")
         settings = self.config.settings
         again = outcome.ending is Ending.RETRY and attempt < settings.attempts
         state = "queued" if again else _STATES[outcome.ending]

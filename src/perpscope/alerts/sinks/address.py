@@ -45,6 +45,9 @@ _HERE = frozenset({"127.0.0.1", "localhost"})
 _TRANSLATED = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 """IPv6 that carries an IPv4 address inside: NAT64, 6to4, Teredo."""
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""The only part of IPv6 that has been given out for the open internet."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -113,7 +116,7 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None or ip.scope_id is not None or any(ip in network for network in _TRANSLATED):
             return False
-        if int(ip) < 1 << 32:  # ::a.b.c.d, the deprecated form
+        if ip not in _UNICAST:  # also ::a.b.c.d and fec0::/10, both deprecated
             return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 

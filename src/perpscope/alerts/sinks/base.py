@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import ClassVar, NamedTuple, Protocol
 
 from perpscope.alerts.alert import Alert
+from perpscope.core.errors import ProgrammerError
 
 
 class Ending(IntEnum):
@@ -48,7 +49,7 @@ class SinkConfig:
         Raises:
             UserError: if an address is not allowed.
         """
-        raise NotImplementedError
+        raise ProgrammerError(f"A sink of kind {self.kind} does not say how it is built.")
 
 
 def line_of(alert: Alert) -> str:

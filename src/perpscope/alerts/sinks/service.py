@@ -7,7 +7,6 @@ a host (json://, ntfy://, gotify://, mailto:// ...) is refused: such a host gets
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from perpscope.alerts.sinks.address import check_url
 from perpscope.alerts.sinks.base import Ending, Outcome, SinkConfig, line_of
 from perpscope.alerts.sinks.webhook import address_of
 from perpscope.alerts.text import plain
-from perpscope.core.errors import UserError, unknown_name
+from perpscope.core.errors import UserError
 
 SERVICES = frozenset(
     {"discord", "slack", "tgram", "pover", "pbul", "pagerduty", "opsgenie", "prowl", "simplepush", "wxteams", "zulip", "signl4"}
@@ -46,14 +45,15 @@ class ServiceSink:
 
     def __init__(self, url: Secret, loopback: bool = False) -> None:
         held = url.reveal()
-        scheme = held.partition("://")[0].lower()
+        scheme, mark, _ = held.partition("://")
+        scheme = scheme.lower()
         if loopback and scheme == "json":
             check_url("http" + held[4:], (), loopback=True)
-        elif not re.fullmatch(r"[a-z0-9+-]{1,20}", scheme):
-            raise UserError("The url of an apprise sink begins with its service, such as tgram:// or discord://.")
-        elif scheme not in SERVICES:
-            near = unknown_name("messenger without a host of its own", scheme, SERVICES)
-            raise UserError(f"{near} A host of your own gets a sink of kind 'webhook', whose address is checked.")
+        elif not mark or scheme not in SERVICES:
+            raise UserError(
+                f"The url of an apprise sink begins with one of {', '.join(sorted(SERVICES))} and ://. A host of your own "
+                f"gets a sink of kind 'webhook', whose address is checked."
+            )
         if any(not "!" <= c <= "~" for c in held) or "redirect=" in held.lower():
             raise UserError("The url of an apprise sink may hold only plain ASCII without spaces, and no redirect option.")
         self.url = url
@@ -76,7 +76,8 @@ class ServiceSink:
 
         import apprise
 
-        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its messages show urls
+        for talker in ("apprise", "requests", "urllib3"):
+            logging.getLogger(talker).setLevel(logging.CRITICAL)  # their messages show urls
         made = apprise.Apprise.instantiate(self.url.reveal(), suppress_exceptions=True)
         if made is None:
             return False
