@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def replay(
-    sources: Annotated[list[str] | None, typer.Argument(help="Recordings (files or folders).", show_default=False)] = None,
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Recordings (files or folders), one lake, or: synthetic.", show_default=False)
+    ] = None,
     venue: VenueName = "binance",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,
     speed: Annotated[str, typer.Option(help="Market seconds per second, 0.1 to 1000, or max.")] = "1",
@@ -27,6 +29,7 @@ def replay(
     faults: Annotated[Path | None, typer.Option("--faults", help="Scenario of faults (TOML).", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.")] = 0,
     ledger: Annotated[Path | None, typer.Option("--ledger", help="Append everything sent and withheld to this file.")] = None,
+    hours: Annotated[float, typer.Option(min=0.02, max=48, help="Length of the synthetic market.")] = 1.0,
     exit_at_end: Annotated[bool, typer.Option("--exit-at-end", help="Stop when the tape has run out.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Move all times so that the tape begins now.")] = False,
     compare: Annotated[
@@ -35,7 +38,7 @@ def replay(
     lake: Annotated[Path | None, typer.Option("--lake", help="Lake to judge.", show_default=False)] = None,
     json: AsJson = False,
 ) -> None:
-    """Speak a venue's own REST and WebSocket protocol on 127.0.0.1, from recordings, at any speed."""
+    """Speak a venue's own REST and WebSocket protocol on 127.0.0.1, from recordings, a lake or the synthetic market."""
     import asyncio
     import secrets
     import time
@@ -49,7 +52,7 @@ def replay(
 
     chosen = [s.strip() for s in symbols.split(",") if s.strip()] if symbols else []
     pace = speed_of(speed)
-    tape = load(venue, sources or [], chosen)
+    tape = load(venue, sources or [], chosen, seed, hours)
     command = "perpscope " + shlex.join(sys.argv[1:])
     planned = () if faults is None else read_scenario(faults, tape.start)
     shift = time.time_ns() - tape.start if now else 0

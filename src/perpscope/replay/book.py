@@ -23,7 +23,7 @@ class PrintedBook:
     track: Track
     read: Callable[[Frame], Change]
     begin: tuple[Sequence[Printed], Sequence[Printed]] = ((), ())
-    after: int = -1
+    after: int = -2
     last: Frame | None = None
     _next: int = 0
     _sides: tuple[dict[str, str], dict[str, str]] = field(default_factory=lambda: ({}, {}))
@@ -37,25 +37,29 @@ class PrintedBook:
 
     def until(self, at: int) -> PrintedBook:
         """The book after every frame up to and including a time."""
-        if self.last is not None and self.last.at > at:
+        return self.first(self.track.position(at + 1))
+
+    def first(self, number: int) -> PrintedBook:
+        """The book after the first so many frames."""
+        if self._next > number:
             self._reset()
-        frames = self.track.frames
-        while self._next < len(frames) and frames[self._next].at <= at:
-            frame = frames[self._next]
-            self._next += 1
-            if frame.last <= self.after:
-                continue
-            *sides, whole = self.read(frame)
-            for levels, changed in zip(self._sides, sides, strict=True):
-                if whole:
-                    levels.clear()
-                for price, quantity, *_ in changed:
-                    if float(quantity):
-                        levels[price] = quantity
-                    else:
-                        levels.pop(price, None)
-            self.last = frame
+        for frame in self.track.frames[self._next : number]:
+            if frame.last > self.after:
+                self._apply(frame)
+        self._next = number
         return self
+
+    def _apply(self, frame: Frame) -> None:
+        *sides, whole = self.read(frame)
+        for levels, changed in zip(self._sides, sides, strict=True):
+            if whole:
+                levels.clear()
+            for price, quantity, *_ in changed:
+                if float(quantity):
+                    levels[price] = quantity
+                else:
+                    levels.pop(price, None)
+        self.last = frame
 
     def best(self, depth: int) -> tuple[list[Printed], list[Printed]]:
         """The best levels of both sides, best first."""

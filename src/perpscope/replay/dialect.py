@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.lines import Line
+from perpscope.replay.market import Market
 from perpscope.replay.scenario import FaultKind
 
 
@@ -63,6 +65,14 @@ class Dialect(Protocol):
     weight_limit: int
     messages_per_s: int
 
+    def recorded(self, recording: Iterable[Line], symbols: Sequence[str]) -> Tape:
+        """Recorded messages of the venue as a tape."""
+        ...
+
+    def encode(self, markets: Sequence[Market]) -> Tape:
+        """Markets in the venue's words."""
+        ...
+
     def open(self, number: int, path: str, query: Mapping[str, str]) -> tuple[Session, Reply]:
         """A connection is made; the address itself may subscribe."""
         ...
@@ -71,8 +81,8 @@ class Dialect(Protocol):
         """The client said something."""
         ...
 
-    def greet(self, session: Session, topic: str, tape: Tape, now: int) -> list[tuple[Track, Frame]]:
-        """What a subscriber of a topic is sent at once (a snapshot of the book, trades of before)."""
+    def greet(self, session: Session, topic: str, tape: Tape, told: int) -> list[tuple[Track, Frame]]:
+        """What a subscriber is sent at once (a snapshot of the book) when `told` frames of the topic have gone before."""
         ...
 
     def wrap(self, session: Session, topic: str, track: Track, data: bytes) -> bytes:

@@ -14,10 +14,31 @@ def _binance(name: str, product: str) -> Dialect:
     return Binance(name, product)
 
 
+def _bybit() -> Dialect:
+    from perpscope.replay.bybit.dialect import Bybit
+
+    return Bybit()
+
+
+def _hyperliquid() -> Dialect:
+    from perpscope.replay.hyperliquid.dialect import Hyperliquid
+
+    return Hyperliquid()
+
+
+def _okx() -> Dialect:
+    from perpscope.replay.okx.dialect import Okx
+
+    return Okx()
+
+
 VENUES: dict[str, Callable[[], Dialect]] = {
     "binance": lambda: _binance("binance", "um"),
     "binance_coinm": lambda: _binance("binance_coinm", "cm"),
     "binance_spot": lambda: _binance("binance_spot", "spot"),
+    "bybit": _bybit,
+    "hyperliquid": _hyperliquid,
+    "okx": _okx,
 }
 
 

@@ -16,7 +16,8 @@ class Frame(NamedTuple):
 
     `at` is when it is sent, ns UTC of market time; it never runs back along a track. `order` breaks ties between tracks.
     `first` and `last` are the ids it carries (NO_ID: it has none), `ids` all of them where they are not contiguous.
-    `exchange_ts` is the event's own time in ns, `events` how many events it holds.
+    `exchange_ts` is the event's own time in ns, `events` how many events it holds (-1: a message of no
+    tape). `whole`: it holds a whole book.
     """
 
     at: int
@@ -27,6 +28,7 @@ class Frame(NamedTuple):
     last: int = NO_ID
     events: int = 1
     ids: tuple[int, ...] = ()
+    whole: bool = False
 
 
 @dataclass

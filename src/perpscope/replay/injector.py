@@ -56,7 +56,7 @@ class Injector:
         frames, copies, delay = [frame], 1, 0
         for k, fault in active:
             kind = fault.kind
-            if not self._strikes(k, fault, session, topic, snapshot):
+            if not self._strikes(k, fault, session, topic, frame, snapshot):
                 continue
             if kind in _WITHHELD:
                 return [*before, Outcome(b"", frame, 0, str(kind))]
@@ -117,12 +117,12 @@ class Injector:
         wrapped = [(self._wrap(session, topic, track, f), f) for f in frames]
         return [Outcome(payload, f if f.events >= 0 else None, delay) for payload, f in wrapped]
 
-    def _strikes(self, k: int, fault: Fault, session: Session, topic: str, snapshot: bool) -> bool:
+    def _strikes(self, k: int, fault: Fault, session: Session, topic: str, frame: Frame, snapshot: bool) -> bool:
         """Whether an active fault hits this frame of this connection."""
         kind = fault.kind
         if kind is K.WRONG_ROUTE and not fault.start <= session.opened < fault.end:
             return False
-        if kind is K.SNAPSHOT_NEVER and not snapshot:
+        if kind is K.SNAPSHOT_NEVER and not (snapshot or frame.whole):
             return False
         if kind is K.HOLE and not self._in_hole(k, fault, session, topic):
             return False

@@ -58,6 +58,10 @@ class Pump:
                 self._next(topic, track)
         self.changed.set()
 
+    def told(self, topic: str) -> int:
+        """How many frames of a channel lie behind."""
+        return self._cursor.get(topic, 0)
+
     def leave(self, connection: Connection, topic: str) -> None:
         if connection in self.listeners.get(topic, ()):
             self.listeners[topic].remove(connection)

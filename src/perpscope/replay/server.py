@@ -206,7 +206,7 @@ class ReplayServer:
             self.ledger.note("subscribe", c=connection.session.number, topic=topic)
             self.pump.listen(connection, topic)
             if topic not in connection.session.deaf:
-                for track, frame in self.dialect.greet(connection.session, topic, self.tape, self.clock.position()):
+                for track, frame in self.dialect.greet(connection.session, topic, self.tape, self.pump.told(topic)):
                     self._deliver(connection, topic, track, frame, snapshot=True)
         if reply.hang_up is not None:
             code, reason = reply.hang_up

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from perpscope.replay.binance import disturbances, stream
+from perpscope.replay.binance.encode import encoded
 from perpscope.replay.binance.rest import Rest
+from perpscope.replay.binance.tape import tape_of
 from perpscope.replay.dialect import Answer, Reply, Request, Session, plain
 from perpscope.replay.frames import Frame, Tape, Track
+from perpscope.replay.lines import Line
+from perpscope.replay.market import Market
 from perpscope.replay.scenario import FaultKind
 
 
@@ -24,13 +28,19 @@ class Binance:
         self.messages_per_s = 5 if product == "spot" else 10
         self._rest = Rest(product)
 
+    def recorded(self, recording: Iterable[Line], symbols: Sequence[str]) -> Tape:
+        return tape_of(recording, symbols)
+
+    def encode(self, markets: Sequence[Market]) -> Tape:
+        return encoded(markets, self.product)
+
     def open(self, number: int, path: str, query: Mapping[str, str]) -> tuple[Session, Reply]:
         return stream.opened(number, path, query, self.product == "um")
 
     def hear(self, session: Session, text: bytes) -> Reply:
         return stream.heard(session, text)
 
-    def greet(self, session: Session, topic: str, tape: Tape, now: int) -> list[tuple[Track, Frame]]:
+    def greet(self, session: Session, topic: str, tape: Tape, told: int) -> list[tuple[Track, Frame]]:
         return []
 
     def wrap(self, session: Session, topic: str, track: Track, data: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Bybit v5 as a server: linear, inverse and spot public channels."""

@@ -1,0 +1,1 @@
+"""Hyperliquid as a server: books, trades and asset contexts."""

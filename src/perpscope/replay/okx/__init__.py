@@ -1,0 +1,1 @@
+"""OKX v5 as a server: public channels and market REST."""
