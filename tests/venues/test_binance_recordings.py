@@ -72,7 +72,7 @@ def hear(name: str, paths: list[Path]) -> Heard:
     return heard._replace(updates=updates)
 
 
-SLOW = {"binance_usdm/ETHUSDT", "binance_coinm/ETHUSD_PERP", "binance_spot/ETHUSDT"}
+SLOW = {"binance_usdm/ETHUSDT", "binance_coinm/BTCUSD_PERP", "binance_coinm/ETHUSD_PERP", "binance_spot/ETHUSDT"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in ANSWERS])
