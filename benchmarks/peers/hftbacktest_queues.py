@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import sys
 import time
+from typing import Any
 
 import hftbacktest as h
 import numpy as np
@@ -14,7 +15,7 @@ BID, ASK, BUY, SELL = range(4)
 
 
 @njit
-def replay(hbt, at, side, price, held, lot, filled_ts, filled_price):  # type: ignore[no-untyped-def]
+def replay(hbt: Any, at: Any, side: Any, price: Any, held: int, lot: float, filled_ts: Any, filled_price: Any) -> int:
     """Submit and cancel by the schedule; note when the exchange filled what."""
     n = len(at)
     placed, ended = 0, 0

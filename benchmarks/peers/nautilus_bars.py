@@ -12,7 +12,7 @@ import pandas as pd
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.config import BacktestEngineConfig, LoggingConfig, StrategyConfig
 from nautilus_trader.model.currencies import BTC, USDT
-from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import CryptoPerpetual
@@ -42,7 +42,7 @@ class Cross(Strategy):
     def on_start(self) -> None:
         self.subscribe_bars(self.config.bar_type)
 
-    def on_bar(self, bar) -> None:  # type: ignore[no-untyped-def]
+    def on_bar(self, bar: Bar) -> None:
         close = round(bar.close.as_double() * 10)
         if len(self.closes) == SLOW:
             self.sums[1] -= self.closes[0]
@@ -83,7 +83,7 @@ def main(path: str) -> None:
     bars = BarDataWrangler(bar_type, made).process(frame)
     best = np.inf
     first = None
-    for _ in range(2):
+    for _ in range(1):
         engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False))
         engine.add_venue(
             VENUE, OmsType.NETTING, AccountType.MARGIN, [Money(DEPOSIT, USDT)], base_currency=USDT, default_leverage=Decimal(5)
@@ -101,10 +101,6 @@ def main(path: str) -> None:
         open_profit = sum(
             p.unrealized_pnl(Price(float(data["close"][-1]), 1)).as_double() for p in engine.cache.positions_open()
         )
-        fees = sum(o.commissions()[0].as_double() if False else 0.0 for o in engine.cache.orders())
-        fees = sum(
-            c.as_double() for p in (*engine.cache.positions(), *engine.cache.position_snapshots()) for c in p.commissions()
-        )
         orders = strategy.orders
         engine.dispose()
     told = {
@@ -114,7 +110,7 @@ def main(path: str) -> None:
         "fills": orders,
         "equity": balance + open_profit,
     }
-    print(json.dumps({**told, "fees": fees}))
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ class Account:
         if not self.terms or len(set(self.symbols)) != len(self.symbols):
             raise UserError("An account needs the terms of at least one instrument, each with a symbol of its own.")
         self._given = Given(self.terms, self.rules)
+        self._only = self._given.spots[0]
         self._reading = np.empty(3 + len(self.terms))
 
     def start(self) -> State:
@@ -224,7 +225,7 @@ class Account:
         """Tell every instrument where its stamps and intents lie."""
         spots = self._given.spots
         if len(self.terms) == 1:
-            spot = spots[0]
+            spot = self._only
             spot["funding_at"], spot["funding_end"], spot["intent_at"], spot["intent_end"] = 0, len(funding.ts), 0, len(place)
             return
         for at, end, owner in (("funding_at", "funding_end", funding.place), ("intent_at", "intent_end", place)):
@@ -235,7 +236,7 @@ class Account:
         """Keep only stamps and intents that are still to come."""
         spots = self._given.spots
         if len(self.terms) == 1:
-            at, wish = int(spots[0]["funding_at"]), int(spots[0]["intent_at"])
+            at, wish = int(self._only["funding_at"]), int(self._only["intent_at"])
             state["funding"] = tuple(column[at:] for column in funding) if at else tuple(funding)
             if wish:
                 state["intents"], state["intent_place"] = state["intents"][wish:], state["intent_place"][wish:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from perpscope.core.table import Table
 from perpscope.core.time import NULL_TS
 
 Array = np.ndarray[Any, Any]
+_BAR = itemgetter("ref_ts", "known_ts", "open", "high", "low", "close", "volume")
 _NO_FLOATS = np.empty(0)
 _NO_INTS = np.empty(0, np.int64)
 _NO_INTENTS: Array = np.empty(0, INTENT)
@@ -98,20 +100,17 @@ _MARKS = ("mark_open", "mark_high", "mark_low", "mark_close")
 
 
 def _of_one(k: int, bars: Table, marks: Table | None, several: bool) -> BarColumns:
-    o, h, l, c = (clean(bars[name]) for name in ("open", "high", "low", "close"))
+    ref, known, o, h, l, c, volume = map(clean, _BAR(bars.columns()))
     place = np.full(len(bars), k, np.int64) if several else _NO_INTS
     mo = mh = ml = mc = _NO_FLOATS
     if marks is not None and len(marks):
         if np.array_equal(marks["ref_ts"], bars["ref_ts"]) and np.array_equal(marks["known_ts"], bars["known_ts"]):
             mo, mh, ml, mc = (clean(marks[name]) for name in ("open", "high", "low", "close"))
-            return BarColumns(
-                place, clean(bars["ref_ts"]), clean(bars["known_ts"]), o, h, l, c, clean(bars["volume"]), mo, mh, ml, mc
-            )
+            return BarColumns(place, ref, known, o, h, l, c, volume, mo, mh, ml, mc)
         at = np.minimum(np.searchsorted(marks["ref_ts"], bars["ref_ts"]), len(marks) - 1)
         same = (marks["ref_ts"][at] == bars["ref_ts"]) & (marks["known_ts"][at] == bars["known_ts"])
         mo, mh, ml, mc = (np.where(same, marks[name][at], np.nan) for name in ("open", "high", "low", "close"))
-    times = clean(bars["ref_ts"]), clean(bars["known_ts"])
-    return BarColumns(place, *times, o, h, l, c, clean(bars["volume"]), mo, mh, ml, mc)
+    return BarColumns(place, ref, known, o, h, l, c, volume, mo, mh, ml, mc)
 
 
 def funding_columns(batch: Batch, symbols: tuple[str, ...], before: FundingColumns) -> FundingColumns:

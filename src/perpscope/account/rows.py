@@ -62,7 +62,8 @@ def equity_table(curve: Curve, rows: int) -> Table:
     """The first rows of the curve; the columns are handed over, not copied."""
     if not rows:
         return _EMPTY[4]
-    ts, wallet, total, gross, net = (column[:rows] for column in curve)
+    whole = rows == len(curve[0])
+    ts, wallet, total, gross, net = curve if whole else (column[:rows] for column in curve)
     columns = {
         "ref_ts": ts,
         "known_ts": ts,
