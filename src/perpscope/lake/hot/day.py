@@ -344,6 +344,25 @@ class DayReader:
         )
 
 
+@contextmanager
+def held(paths: Sequence[Path]) -> Iterator[None]:
+    """Keep databases open: each time the last connection of a killed recorder's file is closed, the next one has to read the
+    whole write-ahead log again."""
+    connections = []
+    for path in paths:
+        try:
+            connection = _connect(path, "ro", 5.0)
+            connections.append(connection)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError:
+            continue  # it is damaged: others say so
+    try:
+        yield
+    finally:
+        for connection in connections:
+            connection.close()
+
+
 def sealed_marks(root: Path) -> list[tuple[str, int]]:
     """For each venue the last commit that its day files call sealed; a file that cannot be read says nothing."""
     marks = []

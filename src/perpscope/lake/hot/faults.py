@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from perpscope.core.errors import DataError, UserError
 from perpscope.lake.hot import witness
 from perpscope.lake.hot.day import DayReader, days, folder
 from perpscope.lake.hot.read import BEYOND
+
+NOTHING: Mapping[Path, Path] = {}
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,16 @@ class Fault:
     lost: tuple[int, int] = (0, -1)
 
 
-def faults(root: Path, venue: str, after: int, deep: bool) -> list[Fault]:
-    """Every fault in the commits beyond `after`; `deep` looks at all commits and at SQLite's own structure too."""
+def faults(root: Path, venue: str, after: int, deep: bool, instead: Mapping[Path, Path] = NOTHING) -> list[Fault]:
+    """Every fault in the commits beyond `after`; `deep` looks at all commits and at SQLite's own structure too. `instead` names
+    files that are about to take the place of day files."""
     told = witness.told(folder(root, venue))  # before the files: what is acknowledged meanwhile is not missed
     found: list[Fault] = []
     since = 0 if deep else after
     expected = 0
     known_lost: list[tuple[int, int]] = []
-    for path in days(root, venue):
+    for original in days(root, venue):
+        path = instead.get(original, original)
         seqs: list[int] = []
         try:
             found += [Fault(path, what) for what in _of_file(path, since, deep)]

@@ -22,10 +22,11 @@ from perpscope.core.table import Table
 from perpscope.core.time import NULL_TS, SECOND, format_ts
 from perpscope.lake.catalogue import sync_folder
 from perpscope.lake.hot import body, witness
-from perpscope.lake.hot.day import DayReader, DayWriter, day_of, days, folder
+from perpscope.lake.hot.day import DayReader, DayWriter, day_of, days, folder, held
 from perpscope.lake.hot.fence import Fence
 from perpscope.lake.hot.read import gap_table
 from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame
+from perpscope.lake.hot.repair import paid, repair_venue
 from perpscope.lake.hot.reserve import RESERVE_BYTES, DiskFullError, DiskState, Reserve, free_fraction
 from perpscope.lake.hot.unsealed import ORIGIN
 from perpscope.lake.layout import check_names
@@ -57,8 +58,6 @@ class HotLog:
         patience_s: float = 5.0,
         deep: bool = False,
     ) -> None:
-        from perpscope.lake.hot.repair import repair_venue
-
         check_names(venue, "X", ORIGIN)
         self.root, self.venue, self.now = Path(root), venue, now
         self.folder = folder(self.root, venue)
@@ -76,8 +75,9 @@ class HotLog:
         self._day: DayWriter | None = None
         self._witness: witness.Witness | None = None
         try:
-            self.repaired, owed = repair_venue(self.root, venue, deep)
-            self._open(owed)
+            with held(days(self.root, venue)):
+                self.repaired, owed = repair_venue(self.root, venue, deep)
+                self._open(owed)
         except BaseException:
             self.close()
             raise
@@ -205,6 +205,7 @@ class HotLog:
         self._look(self.now())
         if owed:
             self.append({}, {symbol: gap_table(list(rows)) for symbol, rows in owed.items()})
+            paid(self.folder)
 
     def _write(
         self,

@@ -21,10 +21,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from perpscope.core.errors import DataError
 from perpscope.core.events import GapCause, GapKind, stream_kind
 from perpscope.lake import catalogue as catalogues
-from perpscope.lake.catalogue import Catalogue, sync_folder
+from perpscope.lake.catalogue import Catalogue, sync_folder, write_durably
 from perpscope.lake.hot import witness
 from perpscope.lake.hot.day import DayReader, DayWriter, days, folder, rebuilt_name, superseded
 from perpscope.lake.hot.faults import faults
@@ -34,6 +36,8 @@ from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_cr
 from perpscope.lake.layout import TEMPORARY
 
 QUARANTINE = "quarantine"
+OWED = "owed.json"
+"""Gaps that a repair has found and not committed yet."""
 Key = tuple[str, str]
 
 
@@ -57,26 +61,51 @@ def repair_venue(root: Path, venue: str, deep: bool = False) -> tuple[list[str],
         known = Catalogue()
     found = faults(root, venue, known.sealed_until(venue), deep)
     if not found:
-        return told, {}
+        return told, _owed(where)
     told += [fault.what for fault in found]
     damage = _Damage(known.sealed_until(venue))
-    for path in sorted({fault.path for fault in found if fault.path is not None}):
-        damage.lost += _salvage(path, damage)
-        told.append(f"{path.name} was rebuilt from what is sound; the damaged file is kept in {QUARANTINE}.")
+    made = {path: _build(path, damage) for path in sorted({fault.path for fault in found if fault.path is not None})}
     gone = [fault.lost for fault in found if fault.path is None]
-    damage.lost += [seq for first, last in gone for seq in (first, last)]
-    remaining = [fault.lost for fault in faults(root, venue, known.sealed_until(venue), False) if fault.path is None]
-    damage.lost += [seq for first, last in remaining for seq in (first, last)]
+    remaining = [f.lost for f in faults(root, venue, known.sealed_until(venue), False, made) if f.path is None]
+    damage.lost += [seq for first, last in gone + remaining for seq in (first, last)]
+    owed = _owe(where, damage.gaps(root, venue, known, made))
+    for path, rebuilt in made.items():
+        _swap(path, rebuilt)
+        told.append(f"{path.name} was rebuilt from what is sound; the damaged file is kept in {QUARANTINE}.")
     if remaining:
         files = days(root, venue)
-        path = files[-1] if files else where / "1970-01-01.db"
-        writer = DayWriter(path)
+        writer = DayWriter(files[-1] if files else where / "1970-01-01.db")
         writer.lose(remaining)
         writer.close()
-    owed = damage.gaps(root, venue, known)
     for symbol, records in sorted(owed.items()):
         told.append(f"{venue} {symbol}: {len(records)} gap{'s' if len(records) > 1 else ''} declared for what is lost.")
     return told, owed
+
+
+def paid(where: Path) -> None:
+    """The gaps that `repair_venue` handed out are committed."""
+    (where / OWED).unlink(missing_ok=True)
+    sync_folder(where)
+
+
+def _owe(where: Path, gaps: Mapping[str, Sequence[GapRecord]]) -> dict[str, list[GapRecord]]:
+    """Write down what must be declared before the evidence of the loss goes, together with what an earlier repair that was
+    killed had written down. Declaring a gap twice does no harm: sealing and reading keep one."""
+    owed = {symbol: set(records) for symbol, records in _owed(where).items()}
+    for symbol, records in gaps.items():
+        owed.setdefault(symbol, set()).update(records)
+    if owed:
+        write_durably(where / OWED, msgspec.json.encode([list(record) for records in owed.values() for record in records]))
+        sync_folder(where)
+    return {symbol: sorted(records) for symbol, records in owed.items()}
+
+
+def _owed(where: Path) -> dict[str, list[GapRecord]]:
+    found: dict[str, list[GapRecord]] = {}
+    if (where / OWED).exists():
+        for row in msgspec.json.decode((where / OWED).read_bytes()):
+            found.setdefault(row[1], []).append(GapRecord(*row))
+    return found
 
 
 @dataclass
@@ -87,7 +116,7 @@ class _Damage:
     exact: list[GapRecord] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
 
-    def gaps(self, root: Path, venue: str, known: Catalogue) -> dict[str, list[GapRecord]]:
+    def gaps(self, root: Path, venue: str, known: Catalogue, instead: Mapping[Path, Path]) -> dict[str, list[GapRecord]]:
         """By symbol; each stretch once."""
         told = witness.told(folder(root, venue))
         ends = told[1] if told else 0
@@ -98,7 +127,7 @@ class _Damage:
         }
         commits: dict[int, int] = {}
         for path in days(root, venue):
-            with DayReader(path) as reader:
+            with DayReader(instead.get(path, path)) as reader:
                 names = reader.streams()
                 commits |= {entry.seq: entry.at for entry, _, _ in reader.entries()}
                 for batch, _ in reader.batches(None, self.sealed, BEYOND):
@@ -126,8 +155,8 @@ class _Damage:
         return by_symbol
 
 
-def _salvage(path: Path, damage: _Damage) -> list[int]:
-    """Put a file with everything sound in the place of a damaged one. Returns the commits that are not whole."""
+def _build(path: Path, damage: _Damage) -> Path:
+    """A file with everything that is sound in a damaged one, beside it; what is lost goes to `damage`."""
     made = path.with_name(f"{TEMPORARY}{path.name}")
     lost: list[int] = []
     writer = DayWriter(made)
@@ -144,10 +173,16 @@ def _salvage(path: Path, damage: _Damage) -> list[int]:
     finally:
         writer.close()
     _force(made)
+    damage.lost += lost
+    return made
+
+
+def _swap(path: Path, made: Path) -> None:
     os.replace(made, path.with_name(rebuilt_name(path)))  # the instant: from here on the new file is the day's
+    for leftover in ("-wal", "-shm"):
+        Path(f"{made}{leftover}").unlink(missing_ok=True)  # of those who read it: it was closed in order, they are empty
     sync_folder(path.parent)
     _set_aside(path)
-    return lost
 
 
 def _set_aside(path: Path) -> None:
