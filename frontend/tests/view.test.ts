@@ -131,9 +131,11 @@ describe("ladders", () => {
 });
 
 describe("layer keys", () => {
-  it("give every layer one letter of its own while there are letters", () => {
-    const keys = layerKeys(["liquidation_heatmap", "levels", "lambda", "luna"]);
-    expect([...keys]).toEqual([["liquidation_heatmap", "h"], ["levels", "L"], ["lambda", "A"], ["luna", "U"]]);
+  it("give every layer one letter of its own, those that are shown first, tables none", () => {
+    const keys = layerKeys(
+      ["liquidation_heatmap", "levels", "lambda", "luna", "late"].map((name) => ({ name, shape: name === "luna" ? "table" : "line", shown: name !== "lambda" })),
+    );
+    expect([...keys]).toEqual([["liquidation_heatmap", "h"], ["levels", "L"], ["late", "A"], ["lambda", "M"]]);
   });
 });
 

@@ -138,6 +138,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     }
     last = picture;
     figures();
+    requestAnimationFrame(figures); // New panes have their heights only when the chart has laid itself out.
     beside(picture);
     const words = picture.summary.join(" ");
     heading.textContent = `${picture.head.symbol} on ${picture.head.venue}, ${picture.head.frame}`;

@@ -17,8 +17,11 @@ import { framesPage } from "./frames_page";
 import { listen } from "./keys";
 import { Session } from "./session";
 
+/** Bars before the end at which a replay begins. */
+const REPLAY_BACK = 60;
+
 const session = new Session(window);
-const keys = () => layerKeys(session.catalogue.filter((card) => card.name !== "candles").map((card) => card.name));
+const keys = () => layerKeys(session.catalogue);
 
 const found = search((card) =>
   session.change({
@@ -43,8 +46,12 @@ const top = topBar(
       page.chart.goLive();
     },
     replay: () => {
+      // From what is in view; from a while before the end where that is the newest.
       const span = page.chart.visibleSpan();
-      session.send({ type: "clock", do: "jump", value: span ? Math.min(span.toMs, session.picture.value?.watermarkMs ?? span.toMs) : null });
+      const picture = session.picture.value;
+      if (!span || !picture) return;
+      const latest = picture.watermarkMs - REPLAY_BACK * picture.candles.frameMs;
+      session.send({ type: "clock", do: "jump", value: Math.min(span.toMs, latest) });
     },
     page: (name) => session.change({ page: name, detail: "" }),
     picture: () => page.pictureFile(),

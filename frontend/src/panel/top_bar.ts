@@ -39,7 +39,7 @@ export interface TopWishes {
 
 const PAGES: readonly [Page, string][] = [
   ["chart", "Chart"],
-  ["frames", "Time frames"],
+  ["frames", "Frames"],
   ["backtests", "Backtests"],
   ["evidence", "Evidence"],
   ["alerts", "Alerts"],
@@ -55,7 +55,7 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
   const details = h("div", { class: "feed-details" });
   const feedDialog = dialog("Data", "feed-dialog", details);
   feedChip.addEventListener("click", () => feedDialog.showModal());
-  const live = h("button", { class: "go-live chart-only", onclick: wishes.goLive, title: "To the newest bar (End)" }, "Go live ⇥");
+  const live = h("button", { class: "go-live chart-only", onclick: wishes.goLive, title: "To the newest bar (End)" }, "Go live");
   const replay = h("button", { class: "chart-only", onclick: wishes.replay, title: "Replay: history bar by bar, as it was known then" }, "Replay");
   const tabs = PAGES.map(([page, title]) => h("button", { class: "tab", onclick: () => wishes.page(page), "data-page": page }, title));
   const zones = h(
@@ -76,7 +76,7 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
     replay,
     h("span", { class: "spacer" }),
     h("button", { class: "chart-only", onclick: wishes.layers, title: "Layers" }, "Layers"),
-    h("button", { onclick: wishes.palette, title: "Colours for colour-blind readers, on and off" }, "Colours"),
+    h("button", { onclick: wishes.palette, title: "Colours for colour-blind readers, on and off", "aria-label": "Colours for colour-blind readers" }, "◐", h("span", { class: "long" }, " Colours")),
     h("button", { class: "chart-only", onclick: wishes.picture, title: "Save the chart as a PNG picture" }, "PNG"),
     zones,
     h("button", { onclick: wishes.help, title: "Keys (?)", "aria-label": "Keys" }, "?"),

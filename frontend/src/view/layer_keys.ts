@@ -1,5 +1,7 @@
 // One key per layer: h alone for the heat, Shift and a letter for the others. A new layer gets a letter of its own name.
 
+import type { LayerCard } from "../wire/messages";
+
 const HEAT = "liquidation_heatmap";
 /** Letters that readers expect; any other layer takes the first free letter of its name. */
 const EXPECTED: Record<string, string> = {
@@ -21,7 +23,10 @@ const EXPECTED: Record<string, string> = {
   liquidity_heatmap: "R",
 };
 
-export function layerKeys(names: readonly string[]): Map<string, string> {
+/** Tables stand beside the chart, so they need none; what is shown unless asked otherwise comes before the rest. */
+export function layerKeys(cards: readonly Pick<LayerCard, "name" | "shape" | "shown">[]): Map<string, string> {
+  const drawn = cards.filter((card) => card.shape !== "table" && card.name !== "candles");
+  const names = [...drawn.filter((card) => card.shown), ...drawn.filter((card) => !card.shown)].map((card) => card.name);
   const keys = new Map<string, string>();
   const taken = new Set<string>(["H"]);
   if (names.includes(HEAT)) keys.set(HEAT, "h");
