@@ -173,7 +173,7 @@ def _book_raster(picture: Picture, rows: Table) -> Raster | None:
 
 
 def _resting(rows: Table, raster: Raster, picture: Picture) -> Floats:
-    """Dollars per (column, bin) that rested during the column, the largest of its cells."""
+    """Dollars per (column, bin) that rested during the column: the largest of the fold's own means over shorter stretches."""
     inside = rows[(rows["ref_ts"] >= raster.edges[0]) & (rows["ref_ts"] < raster.edges[-1])]
     bins = inside["bin"] // raster.bin_pool - raster.first_bin // raster.bin_pool
     fits = (bins >= 0) & (bins < raster.bins)
