@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def replay(
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Recordings (files or folders), one lake, or: synthetic.", show_default=False)
+        list[str] | None, typer.Argument(help="Recordings (files, folders), one lake, or: synthetic.", show_default=False)
     ] = None,
     venue: VenueName = "binance",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,

@@ -52,7 +52,7 @@ def deed(server: ReplayServer, do: str, value: Any) -> None:
     elif do == "speed":
         clock.run_at(speed_of(str(value)))
     elif do == "jump":
-        at = parse_ts(str(value))
+        at = parse_ts(str(value).replace(" UTC", "Z"))  # the status tells times that way
         if not server.tape.start <= at <= server.tape.end:
             span = f"{format_ts(server.tape.start)} to {format_ts(server.tape.end)}"
             raise UserError(f"Jump to a time of the tape: {span}.")
