@@ -82,9 +82,8 @@ def main() -> None:
         begun = time.process_time()
         run = trade(config, (history,))
         account = time.process_time() - begun
-        print(
-            f"CPU: graph {graph:.2f} s, {proposals:,} proposals; desk and account {account:.2f} s, {len(run.rows.fills):,} fills"
-        )
+        fills = len(run.rows.fills)
+        print(f"CPU: graph {graph:.2f} s, {proposals:,} proposals; desk and account {account:.2f} s, {fills:,} fills")
         judged("lake, graph, five setups, gate and account, a year of 1m bars", graph + account, 10.0, "s")
         variants = sweep_of({
             **given, "setup": [{"name": "trend_ensemble"}],

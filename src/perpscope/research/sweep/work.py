@@ -61,7 +61,9 @@ def measure(lake: str, number: int, parameters: dict[str, Any], plain: dict[str,
 def histories_for(lake: Path, config: BacktestConfig) -> tuple[History, ...]:
     """The histories of a config, read now or kept from the variant before."""
     plain = config.plain()
-    key = digest([str(lake.resolve()), plain["data"], plain["setup"], plain["features"], config.risk.clusters])
+    depth = config.trading.slippage.model == "from_book" and config.trading.slippage.bps is None
+    read = [plain[name] for name in ("data", "setup", "features", "weights")]
+    key = digest([str(lake.resolve()), *read, config.risk.clusters, config.min_agreement is None, depth])
     if key not in _kept:
         opened = Lake(lake)
         made = tuple(read_history(opened, config, symbol, clusters=config.risk.clusters) for symbol in config.data.symbols)
