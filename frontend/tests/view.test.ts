@@ -7,7 +7,7 @@ import { Rows } from "../src/store/rows";
 import { fromSnapshot } from "../src/store/picture";
 import { atPosition, lookupTable, position } from "../src/view/heat_scale";
 import { layerKeys } from "../src/view/layer_keys";
-import { ladders } from "../src/view/ladders";
+import { coarser, ladders } from "../src/view/ladders";
 import { age, byUnit, digits, exactUsd, price, usd } from "../src/view/numbers";
 import { palette } from "../src/view/palette";
 import { seriesOf } from "../src/view/series";
@@ -127,6 +127,8 @@ describe("ladders", () => {
     const [ladder] = ladders(rows({ shape: "footprint" }, { ref_ms: [0, 0, 0], price_low: [2, 1, 2], price_high: [3, 2, 3], buy_volume: [1, 1, 4], sell_volume: [0, 2, 1] }));
     expect(ladder?.rungs.map((rung) => [rung.low, rung.buy, rung.sell])).toEqual([[1, 1, 2], [2, 4, 1]]);
     expect(ladder?.most).toBe(5);
+    const wider = coarser(ladder as never, 1.5);
+    expect(wider.rungs.map((rung) => [rung.low, rung.high, rung.buy, rung.sell])).toEqual([[0, 2, 1, 2], [2, 4, 4, 1]]);
   });
 });
 

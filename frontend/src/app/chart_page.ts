@@ -109,7 +109,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     }
     const table = lookupTable(now, colours.heat);
     const title = `${grid.card.title}, USD per cell`;
-    legend.show(now, colours.heat, title, `fixed scale for the session${picture.head.mix ? ` · leverage mix: ${picture.head.mix}` : ""}`);
+    legend.show(now, colours.heat, title, `fixed scale for the session${grid.card.estimated && picture.head.mix ? ` · leverage mix: ${picture.head.mix}` : ""}`);
     chart.recolour(table);
     return table;
   }

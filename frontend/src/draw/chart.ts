@@ -26,7 +26,7 @@ import type { Shapes } from "../view/shapes";
 import { moment, tick, type Tick } from "../view/time";
 import { paintHoles, type Hole } from "./gap_paint";
 import { HeatPaint } from "./heat_paint";
-import { paintFootprints, paintProfiles } from "./ladder_paint";
+import { paintFootprints, paintProfiles, RUNGS_FROM } from "./ladder_paint";
 import { Painted } from "./painted";
 import { paintBoxes, paintMarks, paintSegments } from "./shape_paint";
 
@@ -74,6 +74,7 @@ export class Chart {
   private scene: Scene | null = null;
   private shownBars: Float64Array | null = null;
   private order: string[] = ["price"];
+  private hollow = false;
 
   constructor(host: HTMLElement, palette: Palette) {
     this.api = createChart(host, {
@@ -109,6 +110,7 @@ export class Chart {
     ];
     for (const painted of this.paints) this.candleSeries.attachPrimitive(painted);
     this.api.subscribeDblClick(() => this.reset());
+    this.onScroll(() => this.thinBodies());
   }
 
   /** `byHand` is false where another chart moved the crosshair. */
@@ -150,6 +152,7 @@ export class Chart {
     if (scene.forming) this.candleSeries.update(formingBar(scene.forming));
     this.setSeries(scene, sameBars);
     this.heat.show(scene.heat, scene.table);
+    this.thinBodies();
     if (firstOne) this.reset();
     for (const painted of this.paints) painted.repaint();
   }
@@ -349,8 +352,20 @@ export class Chart {
     api.setData(data as never);
   }
 
+  /** A footprint is read inside its bar, so the body gives way to its outline. */
+  private thinBodies(): void {
+    const { scene } = this;
+    if (!scene) return;
+    const hollow = scene.footprints.size > 0 && this.api.timeScale().options().barSpacing >= RUNGS_FROM;
+    if (hollow === this.hollow) return;
+    this.hollow = hollow;
+    const alpha = hollow ? 0.1 : 1;
+    this.candleSeries.applyOptions({ upColor: faded(scene.palette.candleUp, alpha), downColor: faded(scene.palette.candleDown, alpha) });
+  }
+
   private style(scene: Scene): void {
     const { palette } = scene;
+    this.hollow = false;
     this.candleSeries.applyOptions({
       upColor: palette.candleUp,
       downColor: palette.candleDown,

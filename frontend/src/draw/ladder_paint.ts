@@ -2,20 +2,25 @@
 // room for them, coloured rungs where there is less, nothing where a bar is only a few pixels wide.
 import { short } from "../view/numbers";
 import { faded, type Palette } from "../view/palette";
-import type { Ladder } from "../view/ladders";
+import { coarser, type Ladder } from "../view/ladders";
 import type { Surface } from "./painted";
 
 const FIGURES_FROM = 84;
-const RUNGS_FROM = 12;
+export const RUNGS_FROM = 12;
+/** Pixels of a rung: room for a figure, or just to be seen. */
+const FIGURE_HEIGHT = 13;
+const RUNG_HEIGHT = 4;
 
 export function paintFootprints({ context, axes }: Surface, ladders: Map<number, Ladder>, palette: Palette): void {
   if (axes.spacing < RUNGS_FROM) return;
   const figures = axes.spacing >= FIGURES_FROM;
   context.font = "10px system-ui, 'DejaVu Sans', sans-serif";
   context.textBaseline = "middle";
+  const perPixel = Math.abs(1 / (axes.y(1) - axes.y(0)));
   for (let bar = axes.firstBar; bar <= axes.lastBar; bar++) {
-    const ladder = ladders.get(bar);
-    if (!ladder) continue;
+    const whole = ladders.get(bar);
+    if (!whole) continue;
+    const ladder = coarser(whole, perPixel * (figures ? FIGURE_HEIGHT : RUNG_HEIGHT));
     const left = axes.origin + axes.spacing * bar;
     const middle = left + axes.spacing / 2;
     const half = axes.spacing / 2 - 2;
@@ -28,7 +33,7 @@ export function paintFootprints({ context, axes }: Surface, ladders: Map<number,
       context.fillRect(middle - share(rung.sell), top, share(rung.sell), Math.max(height - 1, 1));
       context.fillStyle = faded(palette.buy, 0.55);
       context.fillRect(middle, top, share(rung.buy), Math.max(height - 1, 1));
-      if (!figures || height < 11) continue;
+      if (!figures || height < FIGURE_HEIGHT - 2) continue;
       context.fillStyle = palette.text;
       context.textAlign = "right";
       context.fillText(short(rung.sell), middle - 4, top + height / 2);

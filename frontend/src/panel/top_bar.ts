@@ -76,7 +76,7 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
     replay,
     h("span", { class: "spacer" }),
     h("button", { class: "chart-only", onclick: wishes.layers, title: "Layers" }, "Layers"),
-    h("button", { onclick: wishes.palette, title: "Colours for colour-blind readers, on and off", "aria-label": "Colours for colour-blind readers" }, "◐", h("span", { class: "long" }, " Colours")),
+    h("button", { onclick: wishes.palette, title: "Colours for colour-blind readers, on and off", "aria-label": "Colours for colour-blind readers" }, "◐"),
     h("button", { class: "chart-only", onclick: wishes.picture, title: "Save the chart as a PNG picture" }, "PNG"),
     zones,
     h("button", { onclick: wishes.help, title: "Keys (?)", "aria-label": "Keys" }, "?"),

@@ -43,6 +43,28 @@ export function ladders(rows: Rows): Ladder[] {
   });
 }
 
+/** The same ladder with rungs at least `height` of price high, on absolute multiples so that they do not shift. */
+export function coarser(ladder: Ladder, height: number): Ladder {
+  const first = ladder.rungs[0];
+  if (!first || !(first.high - first.low < height)) return ladder;
+  const step = (first.high - first.low) * Math.ceil(height / (first.high - first.low));
+  const made = new Map<number, Rung>();
+  for (const rung of ladder.rungs) {
+    const at = Math.floor(rung.low / step + 1e-6);
+    const known = made.get(at);
+    if (!known) {
+      made.set(at, { ...rung, low: at * step, high: (at + 1) * step });
+      continue;
+    }
+    known.buy += rung.buy;
+    known.sell += rung.sell;
+    known.inValueArea ||= rung.inValueArea;
+    known.pointOfControl ||= rung.pointOfControl;
+  }
+  const rungs = [...made.values()];
+  return { fromMs: ladder.fromMs, rungs, most: Math.max(...rungs.map((rung) => rung.buy + rung.sell), 0) };
+}
+
 /** Ladders by the bar they stand on. */
 export function byBar(found: Ladder[], candles: Candles): Map<number, Ladder> {
   const placed = new Map<number, Ladder>();
