@@ -10,13 +10,14 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
 from perpscope.core.errors import DataError
 from perpscope.core.events import TRADE
 from perpscope.core.table import Table
-from perpscope.core.units import AggressorSide
+from perpscope.core.units import AggressorSide, PositionSide
 from perpscope.lake import Lake, import_files
 from perpscope.venues.book_sync import BookMessage, BookSync, SyncState, book_table
 from perpscope.venues.door import Told, Values
@@ -169,3 +170,33 @@ def test_other_venues_messages_are_unknown_or_refused_and_never_events(shared_da
                     assert door(venue).parse(body, stamp).told is not Told.EVENTS
                 except DataError:
                     continue
+
+
+def forced(path: Path) -> list[tuple[str, Values]]:
+    """Recorded forced orders, put back into the words of the stream, through the door."""
+    found = []
+    for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+        symbol, side, kind, life, quantity, price, average, status, last, filled, time, *_ = line.split(",")
+        names = ("s", "S", "o", "f", "q", "p", "ap", "X", "l", "z", "T")
+        order = dict(
+            zip(names, (symbol, side, kind, life, quantity, price, average, status, last, filled, int(time)), strict=True)
+        )
+        data = {"stream": "!forceOrder@arr", "data": {"e": "forceOrder", "E": int(time) + 5, "o": order}}
+        message = door("binance").parse(msgspec.json.encode(data), 0)
+        found.append((symbol, message.rows[0][1]))
+    return found
+
+
+def test_recorded_forced_orders_name_the_side_that_died(shared_data: Path) -> None:
+    """Two witnesses that know nothing of `S`: nobody is closed beyond his bankruptcy price, which lies below the fill of a
+    dying long and above that of a dying short; and another vendor's longs of ETH in the hour of 2024-08-17 12:00, 20.938."""
+    folder = shared_data / "liquidations/binance_force_order-2024-08-17"
+    longs = shorts = 0
+    for _, (_, _, side, bankruptcy, price, _) in (rows := forced(folder / "binance.csv.gz")):
+        longs += side == PositionSide.LONG
+        shorts += side == PositionSide.SHORT
+        assert price >= bankruptcy if side == PositionSide.LONG else price <= bankruptcy
+    assert (longs, shorts) == (156, 300)
+    hour = 1_723_896_000_000 * 1_000_000
+    ether = [v for symbol, v in rows if symbol == "ETH" and v[0] >= hour and v[2] == PositionSide.LONG]
+    assert sum(v[5] for v in ether) == pytest.approx(20.938, rel=0.01)

@@ -6,11 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lake.fetch.vision import ZERO, bar, funding_file, kline_file, metrics_file, serving, trade, trade_file
+from perpscope.cli.app import run
 from perpscope.core.errors import DataError, UserError
 from perpscope.core.time import DAY, HOUR, MINUTE, parse_ts
 from perpscope.lake import Lake
@@ -208,6 +212,17 @@ def test_the_layout_is_the_archives_own(wanted: tuple[str, str, str]) -> None:
     assert [a.path for a in archives(*wanted, "1m", FEB, FEB + DAY)] == [f"data/{LAYOUT[wanted]}"]
 
 
+@given(st.integers(0, 800), st.integers(1, 200), st.sampled_from(["bars", "mark", "trades", "oi"]))
+def test_archives_cover_every_day_once(first: int, days: int, kind: str) -> None:
+    start, end = ZERO + first * DAY, ZERO + (first + days) * DAY
+    found = archives("binance", "BTCUSDT", kind, "1m", start, end)
+    assert [(found[0].start, found[-1].end)] == [(start, end)]
+    assert all(a.end == b.start for a, b in pairwise(found))
+    for month in (a for a in found if a.days):
+        assert [(month.days[0].start, month.days[-1].end)] == [(month.start, month.end)]
+    assert len({a.path for a in found}) == len(found)
+
+
 def test_what_has_no_archive_has_no_file() -> None:
     assert archives("binance_spot", "BTCUSDT", "funding", "1m", FEB, MAR) == []
     assert archives("bybit", "BTCUSDT", "bars", "1m", FEB, MAR) == []
@@ -218,3 +233,30 @@ def test_wrong_names_and_dates_are_sentences(tmp_path: Path) -> None:
         bring(tmp_path, "http://127.0.0.1:9", "trade", FEB, MAR)
     with pytest.raises(UserError, match="nothing to fetch"):
         bring(tmp_path, "http://127.0.0.1:9", "bars", MAR, FEB)
+
+
+MISTAKES = {
+    "There is no venue 'binanc'. Did you mean 'binance'?": ["fetch", "binanc", "BTCUSDT", "--from", "2026-02-01"],
+    "'soon' is not a date": ["fetch", "binance", "BTCUSDT", "--from", "soon"],
+    "There is no kind to fetch 'bar'. Did you mean 'bars'?": [
+        "fetch",
+        "binance",
+        "X",
+        "--from",
+        "2026-02-01",
+        "--kinds",
+        "bar",
+    ],
+    "nothing to fetch between": ["fetch", "bybit", "BTCUSDT", "--from", "2026-02-01", "--to", "2026-01-01"],
+    "begins with https://": ["fetch", "binance", "X", "--from", "2026-02-01", "--base-url", "ftp://x"],
+}
+
+
+@pytest.mark.parametrize("sentence", MISTAKES)
+def test_a_users_mistake_is_one_sentence_and_exit_code_2(
+    sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*MISTAKES[sentence], "--lake", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert told.count("\n") == 1
