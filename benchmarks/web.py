@@ -1,7 +1,7 @@
 """How long from a step of the live loop to a page, and what fifty pages cost the loop: `python benchmarks/web.py`.
 
-A process of its own steps a graph ten times a second over an invented tape of trades (1 s of market time a step, 1 m bars) and
-publishes; pages in this process acknowledge what they get, as the front end does. Goals are those of the dashboard's
+A process of its own steps a graph twenty times a second over an invented tape of trades (1 s of market time a step, 1 m bars)
+and publishes; pages in this process acknowledge what they get, as the front end does. Goals are those of the dashboard's
 specification: tick to page p99 under 100 ms, the loop's own p99 changed by under 10 % by fifty pages of which one is stalled
 (its socket is never read), a stalled page at most 200 ms behind after it resumes, a snapshot of 1000 x 400 under 500 KB and
 read in under 5 ms, a change of instrument from memory under 500 ms. The peer for latency is a bare message of the same size
@@ -41,7 +41,7 @@ from perpscope.web.stream.publisher import Publisher
 START = parse_ts("2024-01-01")
 HISTORY = 1_050 * 60
 TRADES_A_SECOND = 30
-RATE = 10.0
+RATE = 20.0
 FOLDS = (
     "cvd", "delta", "open_interest_delta", "average_stack", "swings", "breaks", "fair_value_gaps", "order_blocks", "opens",
     "levels", "session_ranges", "liquidation_heatmap", "liquidation_clusters", "footprint", "volume_profile",
@@ -269,13 +269,10 @@ def main() -> None:
         "under 300 ms",
     )
     x, y, z = (float(np.quantile(v, 0.99)) for v in (alone, one_costs, many_costs))
-    print(f"the loop's own step: alone p50 {np.median(alone) * 1e3:.2f}, p99 {x * 1e3:.2f} ms; one page p99 {y * 1e3:.2f} ms")
-    goal(
-        f"the loop's step with {told.pages} pages, p99",
-        f"{z * 1e3:.2f} ms, {z / x - 1:+.0%}",
-        z / x < 1.1,
-        "changed by under 10 %",
-    )
+    halves = [float(np.median(costs)) * 1e3 for costs in (alone, one_costs, many_costs)]
+    print(f"the loop's own step, p50: alone {halves[0]:.2f}, one page {halves[1]:.2f}, {told.pages} pages {halves[2]:.2f} ms")
+    print(f"the loop's own step, p99: alone {x * 1e3:.2f}, one page {y * 1e3:.2f}, {told.pages} pages {z * 1e3:.2f} ms")
+    goal(f"the loop's step with {told.pages} pages, p99", f"{z / x - 1:+.0%}", z / x < 1.1, "changed by under 10 %")
     goal("a stalled page after it goes on", f"{behind * 1e3:.0f} ms behind", behind < 0.2, "at most 200 ms")
     print(f"load at the end {os.getloadavg()[0]:.2f}")
 
