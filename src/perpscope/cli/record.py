@@ -74,9 +74,9 @@ def targets_of(markets: list[str], kinds: str | None, endpoints: list[str]) -> l
     targets = []
     for venue, named in symbols.items():
         found = door(venue)
-        asked = (
-            [k.strip() for k in kinds.split(",") if k.strip()] if kinds else [k for k in _KINDS if _offers(found, named[0], k)]
-        )
+        offered = [kind for kind in _KINDS if _offers(found, named[0], kind)]
+        # no kind at all: the symbol is wrong, and asking for a kind says how
+        asked = (offered or ["trade"]) if kinds is None else [kind.strip() for kind in kinds.split(",") if kind.strip()]
         plan(found, named, asked)
         addresses = rehosted(found.addresses, moved[venue]) if venue in moved else None
         targets.append(Target(venue, tuple(named), tuple(asked), addresses))
