@@ -26,6 +26,7 @@ def evidence(
     date: Annotated[str | None, typer.Option(help="Date of the verdicts; the end of the window where none is given.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn; the same seed gives the same bytes.")] = 1,
     processes: Annotated[int, typer.Option(help="Workers; the results do not depend on their number.")] = 1,
+    runner: Annotated[str, typer.Option(help="processes of this machine, or ray (extra cluster).")] = "processes",
     json: AsJson = False,
 ) -> None:
     """Measure factors against matched placebos, judge them by fixed rules, and write a page for each; run again to resume."""
@@ -59,8 +60,9 @@ def evidence(
     )
     with progress_bar(quiet=json) as progress:
         pages, verdicts = run(
-            opened, adapters, window, out, seed=seed, date=dated, command=command, processes=processes, progress=progress
-        )
+            opened, adapters, window, out,
+            seed=seed, date=dated, command=command, processes=processes, runner=runner, progress=progress,
+        )  # fmt: skip
         beside = baseline_table(opened, window)
         written = write_evidence(pages, verdicts, out, progress, beside)
     if json:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +13,6 @@ import msgspec
 import numpy as np
 
 import perpscope
-from perpscope.core.errors import ProgrammerError
 from perpscope.core.time import format_ts, parse_ts
 from perpscope.lake import Lake
 from perpscope.report.files import write_files
@@ -25,12 +22,11 @@ from perpscope.research.evidence.collect import Window, collect, instrument_hash
 from perpscope.research.evidence.gates import gates, gates_hash
 from perpscope.research.evidence.incremental import Added, incremental, incremental_table
 from perpscope.research.evidence.judge import Decision, judge
-from perpscope.research.evidence.measure import measure
 from perpscope.research.evidence.plan import SHARPE, promise, report_results
 from perpscope.research.evidence.record import EvidencePage, Line, Measured, Table
-from perpscope.research.evidence.table import adapter
 from perpscope.research.evidence.tables import Ready
 from perpscope.research.evidence.verdicts import FactorVerdict, VerdictFile, expiry
+from perpscope.research.evidence.workers import measured_by
 from perpscope.research.trials import Ledger, LedgerReading, data_hash
 from perpscope.research.trials.trial import digest
 from perpscope.stats.deflation import SharpeMoments, deflated_sharpe
@@ -40,9 +36,6 @@ Progress = Callable[[str, float, float], None]
 LEDGER = "trials.jsonl"
 INCREMENTS = "_incremental.json"
 Kept = TypeVar("Kept")
-
-_shared: Ready | None = None
-"""What forked workers inherit: the prepared data of the run, never copied."""
 
 
 class Stamped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,12 +55,14 @@ def run(
     date: str,
     command: str,
     processes: int = 1,
+    runner: str = "processes",
     progress: Progress | None = None,
 ) -> tuple[list[EvidencePage], VerdictFile]:
     """Measure and judge factors; what was measured before with the same data, thresholds and plan is read from disk.
 
     Args:
-        date: ISO date of the verdicts, passed in; processes: workers for the measuring.
+        date: ISO date of the verdicts, passed in; processes: workers for the measuring; runner: processes of this machine, or
+            "ray" (`workers.RUNNERS`). Neither changes a byte.
     Raises:
         UserError: if the lake has none of the symbols, or a plan was changed after it was registered.
     """
@@ -82,7 +77,7 @@ def run(
     todo = [a for a in adapters if a.name not in found]
     if todo:
         ready = _prepare(lake, todo, window, seed, progress)
-        for done, (name, measured) in enumerate(_measured(todo, ready, processes), 1):
+        for done, (name, measured) in enumerate(measured_by(todo, ready, processes, runner), 1):
             _keep(out, name, Stamped(stamps[name], measured))
             found[name] = measured
             if progress:
@@ -170,28 +165,6 @@ def _with_increments(
 def _prepare(lake: Lake, adapters: Sequence[Adapter], window: Window, seed: int, progress: Progress | None) -> Ready:
     collected = [collect(lake, window, symbol, adapters, progress) for symbol in window.symbols]
     return Ready(window, collected, [Prepared(c.path) for c in collected], gates(), seed)
-
-
-def _measured(adapters: Sequence[Adapter], ready: Ready, processes: int) -> Iterator[tuple[str, Measured]]:
-    """Measure each factor, in whatever order they are done; every factor has a seed of its own."""
-    global _shared
-    if processes <= 1:
-        for one in adapters:
-            yield one.name, measure(one, ready)
-        return
-    _shared = ready
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        waiting = {pool.submit(_measure_shared, one.name): one.name for one in adapters}
-        for done in as_completed(waiting):
-            yield waiting[done], done.result()
-    _shared = None
-
-
-def _measure_shared(name: str) -> Measured:
-    if _shared is None:
-        raise ProgrammerError("A worker was started without the data of the run.")
-    return measure(adapter(name), _shared)
 
 
 def _judged(
