@@ -44,7 +44,7 @@ def center(folder: Path, made: AlertConfig, hour: float = 10.0, **more: Any) -> 
 
 def breaks(*at: float) -> dict[str, Any]:
     rows = (
-        {"at": t, "id": int(t * 100), "kind": BreakKind.CHANGE_OF_CHARACTER, "direction": Direction.UP, "level": 100.0}
+        {"at": t, "id": round(t * 10_000), "kind": BreakKind.CHANGE_OF_CHARACTER, "direction": Direction.UP, "level": 100.0}
         for t in at
     )
     return {"breaks@1h": table("breaks", *rows)}
@@ -454,3 +454,60 @@ def test_instruments_narrow_a_rule(tmp_path: Path) -> None:
     one = center(tmp_path, made)
     assert one.step(BTC, step(breaks(9.9)), Context()) == []
     assert len(one.step(Instrument("okx", "BTC-USDT-SWAP"), step(breaks(9.9)), Context())) == 1
+
+
+def test_the_past_of_a_graph_teaches_the_rules_and_only_its_last_minutes_are_news(tmp_path: Path) -> None:
+    """At ten: a break at two is no news, one at 9.9 is, unless it was told before the process went down."""
+    made = config({"l": {"kind": "log"}})
+    one = center(tmp_path, made)
+    past = breaks(2.0, 9.9)
+    assert [alert.ts for alert in one.catch_up(BTC, past, T0 + 10 * HOUR)] == [T0 + int(9.9 * HOUR)]
+    assert one.store.counts() == {("l", "queued"): 1}
+    one.close()
+    again = center(tmp_path, made)
+    assert again.catch_up(BTC, past, T0 + 10 * HOUR) == []
+    again.close()
+
+
+def test_two_graphs_of_one_instrument_are_not_mixed_up(tmp_path: Path) -> None:
+    one = center(tmp_path, config({"l": {"kind": "log"}}))
+    (rows,) = breaks(9.9).values()
+    found = [alert for frame in ("1h", "5m", "1h") for alert in one.step(BTC, step({f"breaks@{frame}": rows}))]
+    assert len(found) == 2  # one a frame; the third is the first again
+    one.close()
+
+
+def test_finding_and_delivering_from_two_threads_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.taken: list[str] = []
+            self.all = asyncio.Event()
+
+        def problem(self) -> str:
+            return ""
+
+        async def send(self, alert: Alert) -> Outcome:
+            self.taken.append(alert.id)
+            if len(self.taken) == 300:
+                self.all.set()
+            return Outcome(Ending.DELIVERED)
+
+    async def run() -> list[str]:
+        counting = Counting()
+        one = center(tmp_path, config({"l": {"kind": "log"}}), sinks={"l": counting})
+        task = asyncio.create_task(one.deliver())
+
+        def find() -> None:
+            for k in range(300):
+                one.step(BTC, step(breaks(9.76 + k / 10_000)))
+
+        await asyncio.to_thread(find)
+        await asyncio.wait_for(counting.all.wait(), 30)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        one.close()
+        return counting.taken
+
+    taken = asyncio.run(run())
+    assert len(taken) == len(set(taken)) == 300
+    assert states(tmp_path) == {("l", "delivered"): 300}

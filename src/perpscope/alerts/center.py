@@ -14,6 +14,7 @@ from perpscope.alerts.store import AlertStore
 from perpscope.alerts.watch import Watch
 from perpscope.core.errors import UserError
 from perpscope.core.instrument import Instrument
+from perpscope.core.table import Table
 from perpscope.core.time import parse_span
 from perpscope.engine.graph import Step
 
@@ -48,8 +49,19 @@ class AlertCenter:
     def step(self, instrument: Instrument, step: Step, context: Context | None = None) -> list[Alert]:
         """The alerts of one step that were not known before; those known for longer than `max_age` are kept and not told."""
         now = self._now()
+        return self._take(self.watch.step(instrument, step, context or Context(now)), now)
+
+    def catch_up(self, instrument: Instrument, rows: Mapping[str, Table], watermark_ts: int) -> list[Alert]:
+        """The past of a graph that is being opened, so that rules know what lives (clusters, what is armed). What is older than
+        `max_age` is no news and leaves no trace; what is younger and was not known, because the process was down, is told."""
+        now = self._now()
+        found = self.watch.step(instrument, Step(0, watermark_ts, rows), Context(now))
+        return self._take([alert for alert in found if now - alert.ts <= self._max_age], now)
+
+    def _take(self, found: list[Alert], now: int) -> list[Alert]:
+        """Keep what is new, queue it where it is not late, wake the sinks."""
         fresh: list[Alert] = []
-        for alert in self.watch.step(instrument, step, context or Context(now)):
+        for alert in found:
             late = now - alert.ts > self._max_age
             if self.store.add(alert, dict.fromkeys(alert.sinks, "late" if late else "queued"), now) and not late:
                 fresh.append(alert)

@@ -10,6 +10,7 @@ says `unknown`: never sent again, never lost in silence. What was only queued ha
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,10 +49,12 @@ class Told(NamedTuple):
 
 
 class AlertStore:
-    """One file. Its owner is one thread; a second process may read it."""
+    """One file. Two threads of one process may use it (the loop that finds, the task that delivers): a lock keeps a transaction
+    of the one from swallowing a statement of the other. A second process may read it."""
 
     def __init__(self, folder: Path, queue_bytes: int = 1_000_000, kept: int = 100_000, read_only: bool = False) -> None:
         self.path = folder / "alerts.db"
+        self._lock = threading.RLock()
         if read_only:
             if not self.path.is_file():
                 raise UserError(f"There is no alerts.db in {folder}; name the folder that the live loop was given.")
@@ -73,30 +76,36 @@ class AlertStore:
     def recover(self, now: int) -> int:
         """What was being sent when the process died is unknown from now on. Returns how many."""
         note = "the process ended while it was being sent"
-        done = self._db.execute(
-            "UPDATE delivery SET state = 'unknown', note = ?, changed_ts = ? WHERE state = 'sending'", (note, now)
-        )
-        return done.rowcount
+        with self._lock:
+            done = self._db.execute(
+                "UPDATE delivery SET state = 'unknown', note = ?, changed_ts = ? WHERE state = 'sending'", (note, now)
+            )
+            return done.rowcount
 
     def add(self, alert: Alert, states: Mapping[str, str], now: int) -> bool:
         """Keep an alert with the state of each of its sinks. False if it is known already: then nothing is done.
 
-        A file that another process holds is not waited for beyond a quarter of a second: the alert is kept in memory and
-        written with the next call (`flush`).
+        A file that is held elsewhere, by another process or a slow disk, is not waited for beyond a quarter of a second: the
+        alert is kept in memory and written with the next call (`flush`).
         """
-        try:
-            self.flush()
-            return self._insert(alert, states, now)
-        except sqlite3.OperationalError:
-            self.forgotten += len(self._pending) == _PENDING
-            self._pending.append((alert, states, now))
-            return True
+        if self._lock.acquire(timeout=_WAIT_MS / 1000):
+            try:
+                self.flush()
+                return self._insert(alert, states, now)
+            except sqlite3.OperationalError:
+                pass
+            finally:
+                self._lock.release()
+        self.forgotten += len(self._pending) == _PENDING
+        self._pending.append((alert, states, now))
+        return True
 
     def flush(self) -> None:
         """Write what had to wait. Raises sqlite3.OperationalError if it still has to."""
-        while self._pending:
-            self._insert(*self._pending[0])
-            self._pending.popleft()
+        with self._lock:
+            while self._pending:
+                self._insert(*self._pending[0])
+                self._pending.popleft()
 
     def _insert(self, alert: Alert, states: Mapping[str, str], now: int) -> bool:
         facts = msgspec.json.encode(dict(alert.facts)).decode()
@@ -135,23 +144,27 @@ class AlertStore:
     def queued(self, sink: str, passed_over: Sequence[str] = ()) -> Alert | None:
         """The oldest alert that waits for a sink and is not among those passed over."""
         marks = ",".join("?" * len(passed_over))
-        row = self._db.execute(
+        query = (
             "SELECT a.id, a.rule, a.kind, a.venue, a.symbol, a.ts, a.sentence, a.facts FROM delivery d JOIN alert a USING(id) "
-            f"WHERE d.sink = ? AND d.state = 'queued' AND d.id NOT IN ({marks}) ORDER BY a.number LIMIT 1", (sink, *passed_over)
-        ).fetchone()  # fmt: skip
+            f"WHERE d.sink = ? AND d.state = 'queued' AND d.id NOT IN ({marks}) ORDER BY a.number LIMIT 1"
+        )
+        with self._lock:
+            row = self._db.execute(query, (sink, *passed_over)).fetchone()
         return None if row is None else _alert(row)
 
     def begin(self, ident: str, sink: str, now: int) -> int:
         """From here on it may have left. Returns which attempt it is."""
-        self._db.execute(
-            "UPDATE delivery SET state = 'sending', attempts = attempts + 1, changed_ts = ? WHERE id = ? AND sink = ?",
-            (now, ident, sink),
-        )
-        row = self._db.execute("SELECT attempts FROM delivery WHERE id = ? AND sink = ?", (ident, sink)).fetchone()
+        with self._lock:
+            self._db.execute(
+                "UPDATE delivery SET state = 'sending', attempts = attempts + 1, changed_ts = ? WHERE id = ? AND sink = ?",
+                (now, ident, sink),
+            )
+            row = self._db.execute("SELECT attempts FROM delivery WHERE id = ? AND sink = ?", (ident, sink)).fetchone()
         return 0 if row is None else int(row[0])
 
     def finish(self, ident: str, sink: str, state: str, note: str, now: int) -> None:
-        self._set(ident, sink, state, note, now)
+        with self._lock:
+            self._set(ident, sink, state, note, now)
 
     def _set(self, ident: str, sink: str, state: str, note: str, now: int) -> None:
         self._db.execute(

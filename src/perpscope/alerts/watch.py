@@ -27,15 +27,12 @@ class Watch:
         self.held_back: Counter[str] = Counter()
         self._states: dict[str, State] = {}
         self._last: dict[str, dict[str, int]] = {}
-        self._places: dict[str, dict[str, list[str]]] = {}
-        self._sizes: dict[str, int] = {}
+        self._places: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     def step(self, instrument: Instrument, step: Step, context: Context) -> list[Alert]:
         """The alerts of one step, in order of time."""
         where = f"{instrument.venue}:{instrument.symbol}"
-        if self._sizes.get(where) != len(step.rows):
-            self._sizes[where], self._places[where] = len(step.rows), {}
-        view = View(instrument, step, context, self._places[where])
+        view = View(instrument, step, context, self._places.setdefault(tuple(step.rows), {}))
         found: list[Alert] = []
         for watching in self.config.rules:
             if watching.covers(instrument.venue, instrument.symbol):

@@ -58,18 +58,24 @@ class AlertListener:
         self.center, self.publisher, self.now, self.stale = center, publisher, now, stale
 
     def opened(self, graph: Graph, rows: Mapping[str, Table], streams: Mapping[str, Table]) -> None:
-        """The past of a graph is no news."""
+        """Rules learn what lives from the past of a graph; of what it holds only the last minutes can be news."""
+        self._show(self.center.catch_up(graph.instrument, rows, graph.watermark_ts))
 
     def stepped(self, graph: Graph, step: Step, batch: Batch) -> None:
-        for told in self.center.step(graph.instrument, step, Context(self.now(), self.stale())):
+        self._show(self.center.step(graph.instrument, step, Context(self.now(), self.stale())))
+
+    def _show(self, found: list[Told]) -> None:
+        for told in found:
             if self.publisher is not None:
                 self.publisher.alert(page_alert(told))
 
 
 def page_alert(told: Told) -> Alert:
     """An alert as the page shows it."""
-    where = {"venue": told.venue, "symbol": told.symbol}
-    return Alert(rule=told.rule, title=told.kind, text=told.sentence, known_ms=told.ts / 1e6, number=0, **where)
+    known_ms = told.ts / 1e6
+    return Alert(
+        rule=told.rule, title=told.kind, text=told.sentence, known_ms=known_ms, number=0, venue=told.venue, symbol=told.symbol
+    )
 
 
 def feed_states(status: list[dict[str, Any]]) -> list[FeedState]:
