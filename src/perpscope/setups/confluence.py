@@ -15,8 +15,9 @@ from perpscope.core.table import Array, Column, Table
 from perpscope.core.time import NULL_TS, Timeframe, format_ts
 from perpscope.mtf.align import align
 from perpscope.numeric.asof import asof_index
-from perpscope.setups.base import Floats, Verdict, score_schema
+from perpscope.setups.base import Floats, score_schema
 from perpscope.setups.factors import FACTORS
+from perpscope.setups.rulings import Ruling, checked, proven
 from perpscope.setups.vetoes import VETOES, take_gaps, veto_state, vetoes
 from perpscope.setups.weights import Weights, in_order
 
@@ -40,7 +41,8 @@ class Confluence(Fold):
     row is older than two bars, adds nothing and is counted as unknown. With `weights` (learned walk-forward, see
     `setups.learning`): log_odds = log_base + sum of weight x part, an unknown part adding nothing, by the weights in force
     at the bar's close: the last whose `effective_ts` is not after it. `probability` only where those weights carry a
-    calibration from forecasts that were judged. Vetoes are flags beside the score and change no number: stale (a line
+    calibration from forecasts that were judged. `proven` adds the parts that a ruling in force at the close calls PROVEN
+    (`setups.rulings`; without rulings none is). Vetoes are flags beside the score and change no number: stale (a line
     that spoke since the last hole is too old), gap (24 bars after a hole or the beginning), book (the order book lost its
     sequence in the bar), thin (volume of 12 bars below a quarter of that of 7 days). Units: points and log-odds, long positive.
     One row per bar, known at its close. A hole in the bars forgets what was known before it.
@@ -54,8 +56,10 @@ class Confluence(Fold):
     @dataclass(frozen=True)
     class Params:
         weights: tuple[Weights, ...] = ()
+        rulings: tuple[Ruling, ...] = ()
 
         def __post_init__(self) -> None:
+            checked(self.rulings, FACTORS)
             for one in in_order(self.weights):
                 unknown = sorted(set(one.factors) - {f.name for f in FACTORS})
                 if unknown:
@@ -119,7 +123,6 @@ class Confluence(Fold):
         if not len(at):
             return CONFLUENCE.empty()
         parts = np.stack(list(columns.values()))
-        proven = np.array([factor.verdict is Verdict.PROVEN for factor in FACTORS])
         return Table.of(
             CONFLUENCE,
             ref_ts=bars["ref_ts"],
@@ -127,7 +130,7 @@ class Confluence(Fold):
             **columns,
             score=np.nansum(parts, axis=0),
             known=(~np.isnan(parts)).sum(axis=0),
-            proven=np.nansum(parts[proven], axis=0),
+            proven=np.nansum(np.where(proven(self.params.rulings, FACTORS, at), parts, 0.0), axis=0),
             **self._odds(parts, at),
             **vetoes(state["vetoes"], bars, broken, stale),
         )
