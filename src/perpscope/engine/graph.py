@@ -142,11 +142,13 @@ class Graph:
             raise ProgrammerError(f"Folds feed each other in a circle: {' -> '.join([*self._building, key])}.")
         self._building.append(key)
         feeds: list[tuple[str, str]] = []
-        for declared in fold.inputs:
-            name = declared.removesuffix("?")
-            if not (declared.endswith("?") and not self.can_supply(name, frame)):
-                feeds.append((name, self.require(name, frame)))
-        self._building.pop()
+        try:
+            for declared in fold.inputs:
+                name = declared.removesuffix("?")
+                if not (declared.endswith("?") and not self.can_supply(name, frame)):
+                    feeds.append((name, self.require(name, frame)))
+        finally:
+            self._building.pop()
         if "gap" not in dict(feeds):
             feeds.append(("gap", "gap"))
         self.nodes[key] = Node(key, fold, feeds, fold.start(self.instrument))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from perpscope.core.events import BARS
+from perpscope.core.instrument import Instrument
 from perpscope.core.table import Table
 from perpscope.core.time import DAY, HOUR
+from perpscope.lake import Lake, store
 from perpscope.research.event_study import Prepared
-from perpscope.research.evidence.collect import Claims, Collected, Window
+from perpscope.research.evidence.collect import Claims, Collected, Window, collect
 from perpscope.research.evidence.gates import gates
 from perpscope.research.evidence.judge import judge
 from perpscope.research.evidence.measure import measure
@@ -48,3 +52,15 @@ def test_a_factor_without_events_is_unproven_needs_two_hundred_and_still_has_a_p
         gates=decision.gates, tables=found.tables, curves=found.curves, notes=found.notes,
     )  # fmt: skip
     assert draw_page(page).startswith(b"\x89PNG")
+
+
+def test_a_factor_that_cannot_start_on_one_instrument_is_told_and_spoils_no_other(tmp_path: Path) -> None:
+    """`cascade` wants liquidations of one kind or the other, and a lake of bars has neither."""
+    made = ready()
+    lake = Lake(tmp_path / "lake")
+    store(lake, Instrument("binance", "ATOMUSDT", base="ATOM", quote="USDT"), {"bars@1h": made.collected[0].bars}, "made")
+    window = Window("binance", ("ATOMUSDT",), "1h", made.window.start, made.window.end)
+    found = collect(lake, window, "ATOMUSDT", [adapter("setup_cascade_ride"), adapter("displacements")])
+    assert "liquidation_totals or liquidation" in found.claims["setup_cascade_ride"].missing
+    assert found.claims["displacements"].missing == ""
+    assert len(found.claims["displacements"].known_ts) > 0
