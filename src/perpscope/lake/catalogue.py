@@ -150,7 +150,7 @@ def load(root: Path) -> Catalogue:
         if version != FORMAT:
             raise UserError(f"{path} has format {version}, this perpscope reads {FORMAT}. Update perpscope.")
         return msgspec.json.decode(envelope.catalogue, type=Catalogue)
-    except (msgspec.MsgspecError, DataError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, DataError) as error:
         raise DataError(
             f"The catalogue of the lake is damaged ({error}). Delete {path.name}; it is rebuilt from the sealed files."
         ) from None

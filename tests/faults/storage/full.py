@@ -41,7 +41,7 @@ def main() -> None:
     waiting: Table | None = None
     alarm = 0.0
     for number in range(100_000):
-        table = trades(1 + 500 * number, 500, START + number * SECOND).with_columns(price=60_000 * rng.random(500))
+        table = trades(1 + 500 * number, 500, START + number * 10 * SECOND).with_columns(price=60_000 * rng.random(500))
         began = time.perf_counter()
         try:
             log.append({KEY: table}, {}, [RawFrame(START, "unknown", rng.bytes(2000))])
@@ -60,7 +60,7 @@ def main() -> None:
         refused = ""
     except UserError as error:
         refused = str(error)
-    unchanged = Lake(root).read("binance", *KEY).same_as(whole) and not list(root.glob("binance/**/*"))[:0]
+    unchanged = Lake(root).read("binance", *KEY).same_as(whole)
     ballast.unlink()
     assert waiting is not None
     log.append({KEY: waiting})
