@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,9 @@ from hypothesis import strategies as st
 from lake.fetch.vision import ZERO, bar, funding_file, kline_file, metrics_file, serving, trade, trade_file
 from perpscope.cli.app import run
 from perpscope.core.errors import DataError, UserError
-from perpscope.core.time import DAY, HOUR, MINUTE, parse_ts
+from perpscope.core.events import TRADE
+from perpscope.core.table import Table
+from perpscope.core.time import DAY, HOUR, MINUTE, NULL_TS, Timeframe, parse_ts
 from perpscope.lake import Lake
 from perpscope.lake.fetch import FetchReport, fetch
 from perpscope.lake.fetch.archive import archives
@@ -196,6 +200,39 @@ def _written(folder: Path, size: int) -> Path:
                 return part
         tick.wait(0.01)
     raise AssertionError("the part was never written")
+
+
+class LittleHistory:
+    """The market of vision.py, told by a REST interface that lost the first `lost` trades of every answer."""
+
+    def __init__(self, lost: int = 0) -> None:
+        self.lost = lost
+
+    def offers(self, kind: str) -> bool:
+        return kind == "trades"
+
+    def reaches_back(self, kind: str, now: int) -> int:
+        return 0
+
+    def pages(self, kind: str, symbol: str, frame: Timeframe, start: int, end: int) -> Iterator[Table]:
+        told = [trade(n) for n in range((start - ZERO) // MINUTE + self.lost, (end - ZERO) // MINUTE)]
+        ms, price, quantity, ident, maker = (list(column) for column in zip(*told, strict=True))
+        yield Table.of(
+            TRADE, exchange_ts=np.array(ms) * 1_000_000, receive_ts=np.full(len(told), NULL_TS), trade_id=ident,
+            price=[float(p) for p in price], quantity=[float(q) for q in quantity], aggressor_side=[1 + m for m in maker],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_seam_between_archive_and_rest_is_a_hole_only_where_an_id_is_missing(lost: int, tmp_path: Path) -> None:
+    end = MAR + 2 * DAY
+    with serving(dict([trade_file(MAR)])) as site:
+        server = Site(site.url, [].append)
+        history = LittleHistory(lost)
+        report = fetch(Lake(tmp_path), "binance", "BTCUSDT", ["trades"], MAR, end, site=server, history=history, now=NOW)
+    assert (report.added, report.rest) == ({"trade": 1440}, {"trade": 1440 - lost})
+    missing = ("trade", MAR + DAY - MINUTE + 1, MAR + DAY + MINUTE)
+    assert report.holes == [missing] * lost
 
 
 LAYOUT = {

@@ -18,9 +18,9 @@ import numpy as np
 
 from perpscope.core.errors import UserError, unknown_name
 from perpscope.core.table import Table
-from perpscope.core.time import HOUR, MINUTE, Timeframe, format_ts, to_datetime
+from perpscope.core.time import DAY, HOUR, MINUTE, Timeframe, format_ts, to_datetime
 from perpscope.lake import checks, instruments
-from perpscope.lake.coverage import NOTHING, Continuity, cover, framed, marks_of
+from perpscope.lake.coverage import NOTHING, Continuity, Stretches, cover, framed, marks_of
 from perpscope.lake.fetch.archive import Archive, archives
 from perpscope.lake.fetch.download import Site
 from perpscope.lake.imports import import_files, request_text
@@ -252,15 +252,25 @@ class _Run:
             return
         table = Table.concat(full).sorted()
         checks.check(table, f"{self.venue} {stream} by REST", self.now)
+        marks = np.concatenate([self._neighbour(table), marks_of(table)]) if stream == "trade" else marks_of(table)
         with writing(self.lake.path) as transaction:
             self.lake.refresh()
-            written = transaction.add(self.venue, self.symbol, stream, REST, table, _rule(stream), marks_of(table))
+            written = transaction.add(self.venue, self.symbol, stream, REST, table, _rule(stream), marks)
             declared = {(i.venue, i.symbol) for i in self.lake.catalogue.instruments}
             news = [] if (self.venue, self.symbol) in declared else [instruments.guess(self.venue, self.symbol)]
             self.lake.catalogue = transaction.commit([], news)
         self.lake.refresh()
         self.streams.add(stream)
         self.report.rest[stream] = self.report.rest.get(stream, 0) + written.rows
+
+    def _neighbour(self, trades: Table) -> Stretches:
+        """The trade before, where an archive has it: its id proves that nothing lies between, so that the seam is no hole."""
+        if "trade" not in {f.stream for f in self.lake.catalogue.files if (f.venue, f.symbol) == (self.venue, self.symbol)}:
+            return NOTHING
+        first, ident = int(trades.clock[0]), int(trades["trade_id"][0])
+        before = self.lake.read(self.venue, self.symbol, "trade", first - DAY, first)
+        mine = before[before["trade_id"] == ident - 1]
+        return marks_of(mine[-1:])
 
     def gaps(self) -> None:
         """The holes inside what was asked for."""
