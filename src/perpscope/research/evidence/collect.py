@@ -67,6 +67,9 @@ def missing_inputs(graph: Graph, fold: str) -> str:
     """The first input of a fold that the data cannot supply, as a word; empty when it can be run."""
     if fold not in all_folds():
         return f"the feature {fold}, which this version does not have"
+    either: tuple[str, ...] = getattr(fold_class(fold), "one_of", ())
+    if either and not any(graph.can_supply(name) for name in either):
+        return " or ".join(either)
     if graph.can_supply(fold):
         return ""
     for declared in fold_class(fold).with_settings({}, graph.frame).inputs:
@@ -90,13 +93,7 @@ def collect(
     source = lake.source(window.venue, symbol, streams, start=window.start - WARM_UP, end=window.end)
     graph = Graph(source.instrument, [], frozenset(streams), window.frame)
     lacking = {a.name: missing_inputs(graph, a.fold) for a in adapters}
-    keys: dict[str, str] = {}
-    for one in adapters:
-        if not lacking[one.name]:
-            try:
-                keys[one.name] = graph.require(one.fold)
-            except UserError as fault:  # a fold that wants one of several inputs says so itself when it starts
-                lacking[one.name] = f"input that it can start with ({fault})"
+    keys = {a.name: graph.require(a.fold) for a in adapters if not lacking[a.name]}
     bars_key = graph.require("bars")
     forced_key = graph.require("liquidation_volume") if not missing_inputs(graph, "liquidation_volume") else None
     rows = _run(graph, source, {*keys.values(), bars_key, *([forced_key] if forced_key else [])}, symbol, progress)
