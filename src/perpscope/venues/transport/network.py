@@ -14,7 +14,7 @@ import msgspec
 
 LARGEST_FRAME = 16 << 20
 _CONNECT_S, _REPLY_S = 10.0, 10.0
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 4.0
 
 
 class NetworkError(Exception):
@@ -85,7 +85,7 @@ class _Socket:
 class AiohttpNetwork:
     """Sockets and requests on one aiohttp session; use it as an async context.
 
-    Every socket pings the peer after 5 s of silence and is broken if nothing comes back in 2.5 s, so that a half-open
+    Every socket pings the peer after 4 s of silence and is broken if nothing comes back in 2 s, so that a half-open
     connection is noticed even where the market is quiet.
     """
 
