@@ -26,8 +26,8 @@ ui: $(READY) ## build the page again from frontend/
 ui-dev: $(READY) ## the page from source, reloading itself; data from a running `perpscope serve`
 	cd frontend && npm run dev
 
-screens: ui ## pictures of every page into docs/screens
-	$(BIN)/python -m tests.web.browser.screens docs/screens
+screens: ui ## pictures of every page into docs/screens; SCREENS="--lake DIR --evidence DIR ..." shows other data
+	cd tests && ../$(BIN)/python -m web.browser.screens ../docs/screens $(SCREENS)
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
