@@ -7,16 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perpscope import api
 from perpscope.core.errors import UserError
+from perpscope.core.table import Table
 from perpscope.core.time import HOUR
 from perpscope.features.liquidation.map import newest_cells
+from perpscope.features.profile.footprint import FOOTPRINT
 from perpscope.lake import Lake
 from perpscope.web import wire
 from perpscope.web.frames import decode_frame, read_column, read_heat
 from perpscope.web.history import Ask, History
 from perpscope.web.picture.catalogue import RECORDED, layer_cards
+from perpscope.web.picture.footprint import coarser
 from perpscope.web.picture.frame import delta, layer_names, snapshot
 
 from .conftest import BARS_HELD, HOLE, START
@@ -170,6 +175,31 @@ def test_every_signal_has_every_reason_with_its_verdict(history: History) -> Non
     assert all(one.changed_ms >= one.known_ms > one.ref_ms for one in header.signals)
     assert header.score is not None
     assert header.score.most == len(header.score.reasons)
+
+
+CELL = st.tuples(st.integers(0, 5), st.integers(0, 300), st.floats(0.0, 9.0))
+"""A bar, a tick, a volume."""
+
+
+@given(st.lists(CELL, min_size=1, max_size=80, unique_by=lambda cell: cell[:2]), st.integers(6, 80))
+def test_a_coarser_footprint_keeps_every_volume(cells: list[tuple[int, int, float]], most: int) -> None:
+    bars, ticks, volumes = map(np.array, zip(*sorted(cells), strict=True))
+    n = len(bars)
+    table = Table.filled(
+        FOOTPRINT, ref_ts=bars, known_ts=bars + 1, low_tick=ticks, step=np.ones(n, np.int64), price_low=ticks * 0.5,
+        price_high=(ticks + 1) * 0.5, buy_volume=volumes, sell_volume=volumes * 2, buy_count=np.ones(n), sell_count=np.ones(n),
+        complete=np.ones(n, bool),
+    )  # fmt: skip
+    told = coarser(table, most)
+    assert len(told) <= max(most, len(set(bars.tolist())))
+    for bar in set(bars.tolist()):
+        mine, all_of = told[told["ref_ts"] == bar], bars == bar
+        assert mine["buy_volume"].sum() == pytest.approx(volumes[all_of].sum())
+        assert mine["sell_count"].sum() == all_of.sum()
+        for tick in ticks[all_of].tolist():
+            assert ((mine["low_tick"] <= tick) & (tick < mine["low_tick"] + mine["step"])).sum() == 1
+    assert (told["low_tick"] % told["step"] == 0).all()
+    assert told["price_low"] == pytest.approx(told["low_tick"] * 0.5)
 
 
 def test_what_is_estimated_says_so() -> None:

@@ -133,6 +133,7 @@ def test_an_alert_reaches_every_page_and_those_that_were_skipped_are_counted(
     heard = talk(ready.url, what)
     assert sum(1 + alert["skipped"] for alert in heard) == 40
     assert [a["number"] for a in heard] == sorted(a["number"] for a in heard)
+    assert all(alert.skipped == 0 for alert in market.publisher.alerts)  # what one page missed is not told to another
 
 
 def test_the_feeds_are_told_with_their_age(live: tuple[Market, Serving]) -> None:

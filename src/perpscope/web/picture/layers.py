@@ -11,9 +11,10 @@ from perpscope.core.fold import FoldSpec
 from perpscope.core.table import Table, row_schema
 from perpscope.web.frames import Arrays, place_table
 from perpscope.web.picture.catalogue import CANDLES, HEATS, LADDER, RECORDED, TRADES, estimated, spec_of
+from perpscope.web.picture.footprint import coarser
 from perpscope.web.picture.known import Picture, grid
 from perpscope.web.picture.ladder import ladder_rows
-from perpscope.web.picture.rows import newest_rows, window_rows
+from perpscope.web.picture.rows import MOST_ROWS, newest_rows, window_rows
 from perpscope.web.wire import Layer
 
 MOST_TRADES = 500
@@ -45,7 +46,7 @@ def place_layers(arrays: Arrays, picture: Picture, names: Sequence[str], after: 
                 continue
             rows = picture.results.rows[key]
             rows = window_rows(rows, spec, start) if after is None else rows.between(after, picture.at)
-            table, dropped = newest_rows(rows)
+            table, dropped = newest_rows(coarser(rows, MOST_ROWS) if spec.shape == "footprint" else rows)
             if len(table):
                 yield _placed(arrays, key, table, dropped, key.partition("@")[2] or None, spec)
 

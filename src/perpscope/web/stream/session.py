@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
+import msgspec
+
 from perpscope.core.errors import DataError, PerpscopeError, UserError
 from perpscope.core.time import Timeframe
 from perpscope.web.errors import error_message
@@ -39,7 +41,10 @@ STALLED_S = 5.0
 """A client that takes nothing for so long is dropped; what it was owed is bounded by two frames and `TEXTS`."""
 
 TEXTS = 100
-TICK_S = 0.05
+TICK_S, CLOCK_S = 0.05, 0.5
+PARTS_OF_A_BAR = 600
+"""While a replay plays a picture goes on in steps of no less than this part of a bar: finer ones nobody can see."""
+
 HELLO_S = 10.0
 
 CLOSE_PROTOCOL, CLOSE_POLICY, CLOSE_SLOW = 1002, 1008, 1013
@@ -84,6 +89,7 @@ class Session:
         self._skipped_alerts = 0
         self._heard: deque[float] = deque()
         self._clock_told = 0.0
+        self._was_playing = False
 
     def tell(self, message: ServerMessage) -> None:
         """Queue a text. When too many wait the oldest alert goes, and the next alert says how many went."""
@@ -208,8 +214,9 @@ class Session:
                 if self.lanes.get(lane.id) is lane:
                     await self._show(lane)
             playing = self.clock is not None and self.clock.playing
-            if playing:
-                self._tell_clock()
+            if playing or self._was_playing:
+                self._tell_clock(stopped=not playing)
+            self._was_playing = playing
             if not self._texts:
                 try:
                     async with asyncio.timeout(TICK_S if playing else None):
@@ -220,18 +227,21 @@ class Session:
     def _next_text(self) -> ServerMessage:
         message = self._texts.popleft()
         if isinstance(message, Alert) and self._skipped_alerts:
-            message.skipped, self._skipped_alerts = self._skipped_alerts, 0
+            message = msgspec.structs.replace(message, skipped=self._skipped_alerts)  # other pages hold the same alert
+            self._skipped_alerts = 0
         return message
 
-    def _tell_clock(self) -> None:
+    def _tell_clock(self, stopped: bool) -> None:
+        """While it plays now and then, and once when it has come to the end."""
         now = self.monotonic()
-        if self.clock is not None and now - self._clock_told >= 0.5:
+        if self.clock is not None and (stopped or now - self._clock_told >= CLOCK_S):
             self._clock_told = now
             self.tell(self.clock.state(now))
 
     async def _show(self, lane: Lane) -> None:
         at = lane.view.scene.now() if self.clock is None else self.clock.read(self.monotonic())
-        if not lane.wants(at):
+        part = lane.view.scene.frame_ns // PARTS_OF_A_BAR if self.clock is not None and self.clock.playing else 0
+        if not lane.wants(at) or (lane.shown_at is not None and 0 <= at - lane.shown_at < part):
             return
         try:
             request = lane.plan(at)
