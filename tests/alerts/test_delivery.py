@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,23 @@ def test_a_file_that_another_process_holds_is_written_later(tmp_path: Path) -> N
     other.execute("ROLLBACK")
     assert store.add(Alert("2" * 32, "r", "k", "v", "s", 2, "words"), {"a": "queued"}, 2)
     assert [told.alert.id[0] for told in store.history()] == ["1", "2"]
+
+
+def test_a_statement_waits_for_the_transaction_of_another_thread_and_a_finding_not_for_long(tmp_path: Path) -> None:
+    store = AlertStore(tmp_path)
+    store.add(Alert("1" * 32, "r", "k", "v", "s", 1, "words"), {"a": "queued"}, 1)
+    beginning = threading.Thread(target=store.begin, args=("1" * 32, "a", 2))
+    with store._lock:
+        beginning.start()
+        finding = threading.Thread(target=store.add, args=(Alert("2" * 32, "r", "k", "v", "s", 2, "words"), {"a": "queued"}, 2))
+        finding.start()
+        finding.join(10)
+        assert not finding.is_alive()
+        assert beginning.is_alive()
+        assert store.counts() == {("a", "queued"): 1}
+    beginning.join(10)
+    store.flush()
+    assert store.counts() == {("a", "queued"): 1, ("a", "sending"): 1}
 
 
 CHILD = """
