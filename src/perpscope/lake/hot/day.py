@@ -23,6 +23,7 @@ from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_cr
 from perpscope.lake.layout import HOT
 
 FORMAT = 1
+PAGE = 16384
 _DAY = re.compile(r"(?P<day>\d{4}-\d{2}-\d{2})(\.(?P<rebuilt>\d+))?\.db")
 
 _TABLES = """
@@ -97,7 +98,7 @@ class DayWriter:
     def __init__(self, path: Path, patience_s: float = 5.0) -> None:
         self.path = path
         self._db = _connect(path, "rwc", patience_s)
-        self._db.execute("PRAGMA page_size=16384")
+        self._db.execute(f"PRAGMA page_size={PAGE}")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA wal_autocheckpoint=0")

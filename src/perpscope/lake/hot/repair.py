@@ -9,13 +9,17 @@
 
 Cause of these gaps: CORRUPT. Of a batch whose head is sound the gap is exactly the time its rows were about. Where the head
 is gone too, nobody knows whose rows they were: every stream of the venue without a sound batch in that commit gets a gap from
-its last sound row before to its first one after.
+a quarter of an hour before its last sound row (lost rows may have been late) to its first one after, or the next commit.
+
+Where the first page is broken (it says which tables there are) it is taken from an empty day file: the tables are always made
+in the same order, so that they lie where they lie in every file.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +29,11 @@ import msgspec
 
 from perpscope.core.errors import DataError
 from perpscope.core.events import GapCause, GapKind, stream_kind
+from perpscope.core.time import MINUTE
 from perpscope.lake import catalogue as catalogues
 from perpscope.lake.catalogue import Catalogue, sync_folder, write_durably
 from perpscope.lake.hot import witness
-from perpscope.lake.hot.day import DayReader, DayWriter, days, folder, rebuilt_name, superseded
+from perpscope.lake.hot.day import PAGE, DayReader, DayWriter, days, folder, rebuilt_name, superseded
 from perpscope.lake.hot.faults import faults
 from perpscope.lake.hot.fence import FencedOffError, current
 from perpscope.lake.hot.read import BEYOND
@@ -36,6 +41,8 @@ from perpscope.lake.hot.records import Batch, Entry, GapRecord, RawFrame, raw_cr
 from perpscope.lake.layout import TEMPORARY
 
 QUARANTINE = "quarantine"
+LATENESS = 15 * MINUTE
+"""How late rows may have been that are lost and of which nothing is known: gaps reach back by so much."""
 OWED = "owed.json"
 """Gaps that a repair has found and not committed yet."""
 Key = tuple[str, str]
@@ -144,8 +151,11 @@ class _Damage:
                     continue
                 following = bisect_right(seqs, seq)
                 before = max((last for _, _, last in batches[:at]), default=0)
-                after = min((first for _, first, _ in batches[following:]), default=max(ends, commits.get(seq, 0)))
-                start = before + 1 if before else after - 1
+                after = min((first for _, first, _ in batches[following:]), default=0)
+                # commits later than the loss were made later than what is lost was told
+                later = [at for number, at in commits.items() if number >= seq]
+                after = max(after, min(later, default=ends)) if after or later or ends else 0
+                start = (before + 1 if before else after - 1) - LATENESS
                 if after > start:
                     hole = GapRecord(0, key[0], start, after, after, int(GapKind[name]), int(GapCause.CORRUPT))
                     found[hole[1:]] = hole
@@ -178,6 +188,8 @@ def _build(path: Path, damage: _Damage) -> Path:
 
 
 def _swap(path: Path, made: Path) -> None:
+    for copy in path.parent.glob(f"{TEMPORARY}copy.db*"):
+        copy.unlink()
     os.replace(made, path.with_name(rebuilt_name(path)))  # the instant: from here on the new file is the day's
     for leftover in ("-wal", "-shm"):
         Path(f"{made}{leftover}").unlink(missing_ok=True)  # of those who read it: it was closed in order, they are empty
@@ -203,9 +215,8 @@ def _sound(
     batches: dict[int, list[Batch]] = {}
     gaps: dict[int, list[GapRecord]] = {}
     raws: dict[int, list[RawFrame]] = {}
-    try:
-        reader = DayReader(path)
-    except DataError:
+    reader = _readable(path)
+    if reader is None:
         return [], batches, gaps, raws
     with reader:
         names = _names(reader)
@@ -242,6 +253,34 @@ def _sound(
         except (DataError, ValueError):
             lost.append(max(entries, default=0))
     return [entries[seq] for seq in sorted(entries)], batches, gaps, raws
+
+
+def _readable(path: Path) -> DayReader | None:
+    """The file, or a copy of it with a whole first page; None where neither can be read."""
+    for attempt in (path, None):
+        try:
+            reader = DayReader(attempt or _with_first_page(path))
+        except DataError:
+            continue
+        if reader.everything("entry", "seq", "seq") and reader.everything("batch", "head_crc32, body", "id"):
+            return reader
+        reader.close()
+    return None
+
+
+def _with_first_page(path: Path) -> Path:
+    """A copy of a day file under the first page of an empty one."""
+    empty, copy = path.with_name(f"{TEMPORARY}empty.db"), path.with_name(f"{TEMPORARY}copy.db")
+    DayWriter(empty).close()
+    page, old = bytearray(empty.read_bytes()[:PAGE]), path.read_bytes()
+    page[28:32] = struct.pack(">I", len(old) // PAGE)
+    page[92:96] = page[24:28]  # the count of pages holds for this state of the file
+    copy.write_bytes(bytes(page) + old[PAGE:])
+    empty.unlink()
+    wal = Path(f"{path}-wal")
+    if wal.exists():
+        Path(f"{copy}-wal").write_bytes(wal.read_bytes())
+    return copy
 
 
 def _names(reader: DayReader) -> dict[int, Key]:
