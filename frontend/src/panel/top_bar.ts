@@ -63,11 +63,12 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
     { "aria-label": "Time zone", onchange: () => wishes.zone(zones.value) },
     ...[...new Set([...ZONES, zone])].map((name) => h("option", { value: name, selected: name === zone }, name.replace("_", " "))),
   );
+  const nav = h("nav", { class: "tabs", "aria-label": "Pages" }, ...tabs);
   const element = h(
     "header",
     { class: "top" },
     h("span", { class: "brand" }, "perpscope"),
-    h("nav", { class: "tabs", "aria-label": "Pages" }, ...tabs),
+    nav,
     instrument,
     frames,
     mode,
@@ -95,6 +96,7 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
       mode.textContent = MODES[name] ?? name.toUpperCase();
       mode.dataset.mode = name;
       replay.hidden = name !== "history";
+      nav.hidden = name === "offline"; // A page in one file holds one picture and nothing else.
     },
     feed(state) {
       const { text, level } = inWords(state);

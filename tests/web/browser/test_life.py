@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
+import matplotlib.image
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from perpscope.web.offline import offline_html
 from perpscope.web.serve import Serving
 
 from ..conftest import running
@@ -120,6 +123,36 @@ def test_nothing_is_asked_of_other_machines(page: Page, site: Serving) -> None:
     open_chart(page)
     page.get_by_role("tab", name="Setups").click()
     assert [url for url in asked if not url.startswith(site.url.rstrip("/"))] == []
+
+
+def test_a_page_in_one_file_draws_without_a_server(browser: Browser, site: Serving, tmp_path: Path) -> None:
+    frame = httpx.get(
+        f"{site.url.rstrip(chr(47))}/api/view", params={"venue": "demo", "symbol": "BTCUSDT", "frame": "1h"}
+    ).content
+    file = tmp_path / "report.html"
+    file.write_bytes(offline_html(frame))
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.goto(file.as_uri())
+    page.wait_for_function(DRAWN)
+    expect(page.locator(".mode")).to_have_text("OFFLINE")
+    expect(page.locator(".notice")).to_be_hidden()
+    page.keyboard.press("Shift+L")
+    settle(page)
+    assert complaints == []
+    page.close()
+
+
+def test_the_chart_is_saved_as_a_picture(page: Page, tmp_path: Path) -> None:
+    open_chart(page)
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="PNG").click()
+    assert saving.value.suggested_filename == "perpscope-demo-BTCUSDT-1h.png"
+    saving.value.save_as(tmp_path / "chart.png")
+    image = matplotlib.image.imread(tmp_path / "chart.png")
+    assert image.shape[0] > 400
+    assert image[:, :, :3].std() > 0.05
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: make ui")
