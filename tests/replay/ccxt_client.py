@@ -11,10 +11,11 @@ import sys
 import time
 
 import aiohttp
-import ccxt.pro
 
 
 async def main(port: str, token: str, symbols: list[str]) -> None:
+    import ccxt.pro  # seconds to import: not when the tests are collected
+
     client = ccxt.pro.binance(
         {"options": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}, "tradesLimit": 100_000}}
     )
@@ -62,4 +63,5 @@ async def main(port: str, token: str, symbols: list[str]) -> None:
     await client.close()
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

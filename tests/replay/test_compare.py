@@ -34,8 +34,8 @@ def gap(kind: GapKind, since: int, until: int) -> Table:
 
 def told(path: Path, track: Track, spans: list[tuple[int, int, str]], connection: int = 1) -> None:
     ledger = Ledger(path)
-    for first, last, why in spans:
-        ledger.frame(0 if why == "nobody" else connection, track, Frame(0, 0, b"", last * 10, first, last), why)
+    for order, (first, last, why) in enumerate(spans):
+        ledger.frame(0 if why == "nobody" else connection, track, Frame(0, order, b"", last * 10, first, last), why)
     ledger.close()
 
 
@@ -100,3 +100,17 @@ def test_a_torn_last_line_of_a_killed_server_is_left_out(tmp_path: Path) -> None
     told(path, TRADES, [(1, 1, ""), (2, 2, "")])
     path.write_bytes(path.read_bytes()[:-20])
     assert [e.last for e in entries(path)] == [1]
+
+
+def test_where_there_are_no_ids_events_are_counted_by_time_and_a_frame_sent_twice_is_one(tmp_path: Path) -> None:
+    """Bybit's trades: two frames at time 10 with two and one trades, the first sent twice; one frame at 20, one at 30."""
+    path = tmp_path / "l"
+    ledger = Ledger(path)
+    track = Track("publicTrade.X", "publicTrade", "trade", "X")
+    frames = [Frame(0, 0, b"", 10, events=2), Frame(0, 1, b"", 10), Frame(0, 2, b"", 20), Frame(0, 3, b"", 30)]
+    for frame in (frames[0], *frames):
+        ledger.frame(1, track, frame)
+    ledger.close()
+    rows = trades(1, 1, 3)  # two rows at time 10, none at 20, one at 30
+    (loss,) = judge(list(entries(path)), {("X", "trade"): rows})
+    assert (loss.told, loss.stored, loss.undeclared, loss.examples) == (5, 3, 2, (10, 20))

@@ -29,7 +29,7 @@ def capture(shared_data: Path) -> Tape:
 
 def played(tape: Tape, *faults: dict[str, Any], path: str = PATH, seed: int = 1) -> tuple[list[Any], Counter[str]]:
     """What a client hears, and what the ledger says was withheld and why."""
-    settings = Settings(speed=math.inf, seed=seed, faults=scenario({"faults": list(faults)}, tape.start))
+    settings = Settings(speed=math.inf, seed=seed, keep_ledger=True, faults=scenario({"faults": list(faults)}, tape.start))
 
     async def run() -> tuple[list[Any], Counter[str]]:
         async with ReplayServer(settings, tape) as server:

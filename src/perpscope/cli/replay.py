@@ -57,7 +57,7 @@ def replay(
     planned = () if faults is None else read_scenario(faults, tape.start)
     shift = time.time_ns() - tape.start if now else 0
     token = secrets.token_urlsafe(16)
-    settings = Settings(venue, port, pace, wait, seed, token, ledger, command, planned, shift)
+    settings = Settings(venue, port, pace, wait, seed, token, ledger, command=command, faults=planned, shift=shift)
     asyncio.run(_serve(settings, tape, exit_at_end, json))
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,32 +70,57 @@ def _judged(key: tuple[str, str, str], group: Sequence[Entry], tables: Tables) -
     symbol, channel, kind = key
     sent = [k for k, e in enumerate(group) if e.sent]
     group = group[: sent[-1] + 1] if sent else []
-    by_id = bool(JUDGED[kind]) and any(e.last != NO_ID or e.ids for e in group)
-    times: dict[int, int] = {}
-    counts: Counter[int] = Counter()
-    kept_back: set[int] = set()
-    seen_sent: set[int] = set()
-    for entry in group:
-        for number in _numbers(entry, kind) if by_id else [entry.exchange_ts]:
-            times[number] = entry.exchange_ts
-            counts[number] = 1 if by_id else max(counts[number], entry.events)
-            (seen_sent if entry.sent else kept_back).add(number)
     rows = tables.get((symbol, kind))
-    stored_at = _stored(rows, JUDGED[kind] if by_id else "", kind)
-    stored = {n for n in times if n in stored_at}
-    first = _first_snapshot(rows) if kind == "book_delta" and by_id else NO_ID
-    missing = [n for n in times if n not in stored]
-    contained = [n for n in missing if n <= first]
     spans = _gaps(tables.get((symbol, "gap")), kind)
-    rest = [n for n in missing if n > first]
-    declared = [n for n in rest if any(a <= times[n] < b for a, b in spans)]
-    lost = sorted(set(rest) - set(declared))
-    foreign = [n for n in stored_at if n not in times] if times else []
-    low, high = (min(times), max(times)) if times else (0, 0)
+    by_id = bool(JUDGED[kind]) and any(e.last != NO_ID or e.ids for e in group)
+    events = _by_id(group, kind) if by_id else _by_time(group, kind)
+    stored = _stored(rows, JUDGED[kind] if by_id else "", kind, once=by_id or kind == "book_delta")
+    first = _first_snapshot(rows) if kind == "book_delta" and by_id else NO_ID
+    missing = {n: max(0, e.number - stored[n]) for n, e in events.items()}
+    contained = sum(c for n, c in missing.items() if by_id and n <= first)
+    rest = {n: c for n, c in missing.items() if c and not (by_id and n <= first)}
+    declared = {n for n in rest if any(a <= events[n].ts < b for a, b in spans)}
+    lost = sorted(set(rest) - declared)
+    low, high = (min(events), max(events)) if events else (0, 0)
+    near = {n: c for n, c in stored.items() if low <= n <= high and n != first}
+    foreign = sum(max(0, c - (events[n].number if n in events else 0)) for n, c in near.items())
+    told = sum(e.number for e in events.values())
     return Loss(
-        symbol, channel, kind, len(times), len(kept_back - seen_sent), len(stored), len(contained), len(declared), len(lost),
-        sum(low <= n <= high for n in foreign), tuple(lost[:5]),
+        symbol, channel, kind, told, sum(e.number for e in events.values() if not e.sent), told - sum(missing.values()),
+        contained, sum(rest[n] for n in declared), sum(rest[n] for n in lost), foreign, tuple(lost[:5]),
     )  # fmt: skip
+
+
+class _Event(NamedTuple):
+    """What was told under one id or at one time: event time, how many, whether any connection was sent it."""
+
+    ts: int
+    number: int
+    sent: bool
+
+
+def _by_id(group: Iterable[Entry], kind: str) -> dict[int, _Event]:
+    events: dict[int, _Event] = {}
+    for entry in group:
+        for number in _numbers(entry, kind):
+            before = events.get(number)
+            events[number] = _Event(entry.exchange_ts, 1, entry.sent or (before is not None and before.sent))
+    return events
+
+
+def _by_time(group: Iterable[Entry], kind: str) -> dict[int, _Event]:
+    """Channels without ids: each frame of the tape once, however often it was sent; a book is one event."""
+    frames: dict[int, _Event] = {}
+    for entry in group:
+        before = frames.get(entry.order)
+        count = 1 if kind == "book_delta" else entry.events
+        frames[entry.order] = _Event(entry.exchange_ts, count, entry.sent or (before is not None and before.sent))
+    events: dict[int, _Event] = {}
+    for frame in frames.values():
+        before = events.get(frame.ts, _Event(frame.ts, 0, False))
+        count = 1 if kind == "book_delta" else before.number + frame.number
+        events[frame.ts] = _Event(frame.ts, count, before.sent or frame.sent)
+    return events
 
 
 def _numbers(entry: Entry, kind: str) -> Iterable[int]:
@@ -103,10 +129,11 @@ def _numbers(entry: Entry, kind: str) -> Iterable[int]:
     return [entry.last] if kind == "book_delta" else range(entry.first, entry.last + 1)
 
 
-def _stored(rows: Table | None, column: str, kind: str) -> set[int]:
+def _stored(rows: Table | None, column: str, kind: str, once: bool) -> Counter[int]:
     if rows is None:
-        return set()
-    return set(np.asarray(rows[column or KINDS[kind].clock]).tolist())
+        return Counter()
+    values = np.asarray(rows[column or KINDS[kind].clock]).tolist()
+    return Counter(set(values) if once else values)
 
 
 def _first_snapshot(rows: Table | None) -> int:

@@ -39,7 +39,7 @@ class Injector:
         self.faults, self.seed, self.dialect = list(enumerate(faults)), seed, dialect
         self._chance: dict[tuple[int, int, str], random.Random] = {}
         self._held: dict[tuple[int, str], list[Outcome]] = {}
-        self._left: dict[tuple[int, int, str], int] = {}
+        self._holes: dict[tuple[int, str], set[int]] = {}
 
     def frame(self, session: Session, topic: str, track: Track, frame: Frame, snapshot: bool = False) -> list[Outcome]:
         """What becomes of a frame on a connection, in order. `snapshot`: it greets a new subscriber."""
@@ -124,7 +124,7 @@ class Injector:
             return False
         if kind is K.SNAPSHOT_NEVER and not (snapshot or frame.whole):
             return False
-        if kind is K.HOLE and not self._in_hole(k, fault, session, topic):
+        if kind is K.HOLE and not self._in_hole(k, fault, topic, frame):
             return False
         return fault.rate >= 1.0 or self._draw(k, session, topic).random() < fault.rate
 
@@ -137,8 +137,9 @@ class Injector:
             self._chance[key] = random.Random(f"{self.seed}:{k}:{session.number}:{topic}")
         return self._chance[key]
 
-    def _in_hole(self, k: int, fault: Fault, session: Session, topic: str) -> bool:
-        key = k, session.number, topic
-        left = self._left.get(key, int(fault.value))
-        self._left[key] = left - 1
-        return left > 0
+    def _in_hole(self, k: int, fault: Fault, topic: str, frame: Frame) -> bool:
+        """The first so many frames of the channel, for every connection the same."""
+        hole = self._holes.setdefault((k, topic), set())
+        if len(hole) < int(fault.value):
+            hole.add(frame.order)
+        return frame.order in hole

@@ -2,7 +2,7 @@
 
 One JSON object a line. Kinds: "run" (the command, seed, speed), "open", "subscribe", "close", "rest", "sent" and "withheld".
 A sent or withheld line tells connection `c` (0: nobody was connected), channel `ch`, the house's word for it `kind`, symbol
-`s`, ids `f`..`l` (or `ids`), event time `x` in ns, events `n`, and why it was withheld.
+`s`, ids `f`..`l` (or `ids`), event time `x` in ns, events `n`, the frame's number on the tape `o`, and why it was withheld.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ class Entry(NamedTuple):
     ids: tuple[int, ...]
     exchange_ts: int
     events: int
+    order: int
     why: str
 
 
 class Ledger:
-    """Append-only lines in a file, or in memory where no path is given (`lines`). `counts` is (sent, withheld)."""
+    """Append-only lines in a file, or with `keep` in memory (`lines`); with neither, only `counts`: (sent, withheld)."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, keep: bool = False) -> None:
+        self.keep = keep
         self.lines: list[bytes] = []
         self.counts = [0, 0]
         self._held = 0
@@ -55,7 +57,7 @@ class Ledger:
     def frame(self, connection: int, track: Track, frame: Frame, why: str = "") -> None:
         """A frame that was sent, or with `why` withheld."""
         line: dict[str, Any] = {"k": "withheld" if why else "sent", "c": connection, "ch": track.channel, "kind": track.kind}
-        line |= {"s": track.symbol, "x": frame.exchange_ts, "n": frame.events}
+        line |= {"s": track.symbol, "x": frame.exchange_ts, "n": frame.events, "o": frame.order}
         if frame.ids:
             line["ids"] = frame.ids
         elif frame.last != NO_ID:
@@ -79,6 +81,8 @@ class Ledger:
             self._file = None
 
     def _write(self, line: bytes) -> None:
+        if self._file is None and not self.keep:
+            return
         self.lines.append(line)
         self._held += len(line)
         if self._held > FLUSH_AT:
@@ -114,5 +118,5 @@ def entry_of(line: dict[str, Any]) -> Entry:
     first, last = line.get("f", NO_ID), line.get("l", NO_ID)
     return Entry(
         line["k"] == "sent", line["c"], line["ch"], line["kind"], line["s"], first, last, tuple(line.get("ids", ())),
-        line["x"], line["n"], line.get("why", ""),
+        line["x"], line["n"], line["o"], line.get("why", ""),
     )  # fmt: skip

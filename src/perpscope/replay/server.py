@@ -26,6 +26,7 @@ from perpscope.replay.scenario import AT_ONCE, Fault, FaultKind
 from perpscope.replay.times import moved, moved_query, ms
 
 HOST = "127.0.0.1"
+PING_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Settings:
 
     `speed` is market seconds per second (math.inf: as fast as the sockets take). The clock starts once `wait` connections
     have subscribed to something; 0 leaves it to the control route. `token` opens the control route; None closes it.
-    `shift` is added to every time, ns (a tape that pretends to be now). `faults` is the scenario. `spy` is told every message
-    sent (connection, payload).
+    The ledger goes to a file, or with `keep_ledger` stays in memory. `shift` is added to every time, ns (a tape that pretends
+    to be now). `faults` is the scenario. `spy` is told every message sent (connection, payload).
     """
 
     venue: str = "binance"
@@ -45,6 +46,7 @@ class Settings:
     seed: int = 0
     token: str | None = None
     ledger: Path | None = None
+    keep_ledger: bool = False
     command: str = ""
     faults: tuple[Fault, ...] = ()
     shift: int = 0
@@ -57,7 +59,7 @@ class ReplayServer:
     def __init__(self, settings: Settings, tape: Tape) -> None:
         self.settings, self.tape = settings, tape
         self.dialect: Dialect = dialect_of(settings.venue)
-        self.ledger = Ledger(settings.ledger)
+        self.ledger = Ledger(settings.ledger, settings.keep_ledger)
         self.connections: list[Connection] = []
         self.port = 0
         self._count = 0
@@ -160,7 +162,7 @@ class ReplayServer:
         connection = Connection(session, ws, request, self.ledger, spy=self.settings.spy)
         self.connections.append(connection)
         self.ledger.note("open", c=session.number, path=request.path_qs)
-        writer = asyncio.create_task(connection.write())
+        writer, heart = asyncio.create_task(connection.write()), asyncio.create_task(self._beat(connection))
         try:
             await self._apply(connection, reply)
             await self._listen(connection)
@@ -169,11 +171,20 @@ class ReplayServer:
                 self.pump.leave(connection, topic)
             for topic, outcome in self.injector.left_over(session):
                 connection.waiting.append((b"", self.tape.tracks[topic], outcome.frame))
+            heart.cancel()
             connection.finish()
             self.connections.remove(connection)
             self.ledger.note("close", c=session.number, sent=connection.sent, code=ws.close_code)
             await writer
         return ws
+
+    async def _beat(self, connection: Connection) -> None:
+        """The protocol's own ping, as venues send it every three minutes; whether it is answered is not held against anyone."""
+        while not connection.closed:
+            await asyncio.sleep(PING_S)
+            if not connection.stalled and not connection.closed:
+                with contextlib.suppress(ConnectionError):
+                    await connection.socket.ping()
 
     async def _listen(self, connection: Connection) -> None:
         recent: deque[float] = deque(maxlen=self.dialect.messages_per_s)

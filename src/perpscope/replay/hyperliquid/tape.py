@@ -18,7 +18,7 @@ from perpscope.replay.frames import MS, Frame, Tape, Track, span
 from perpscope.replay.lines import Line
 from perpscope.replay.market import HOUR, Deal, Market, chained
 
-KINDS = {"l2Book": "book_delta", "trades": "trade", "activeAssetCtx": "mark_price", "candle": "bars"}
+KINDS = {"l2Book": "book_delta", "trades": "trade", "activeAssetCtx": "context", "candle": "bars"}
 MINUTE = 60_000 * MS
 INTERVALS = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "8h": 480, "12h": 720, "1d": 1440}
 LEVELS = 20
