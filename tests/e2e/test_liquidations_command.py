@@ -11,13 +11,15 @@ import pytest
 from perpscope.core.events import OPEN_INTEREST
 from perpscope.core.table import Table
 from perpscope.lake import Lake, import_files
+from perpscope.research.trials import Ledger
 
 PART = ("--from", "2024-07-22", "--to", "2024-08-14")
 
 
 def test_calibrate_writes_an_artefact_that_skill_and_a_second_calibration_cannot_overwrite(perpscope, window_lake, tmp_path):
     out = tmp_path / "mix.json"
-    asked = ("liquidations", "calibrate", "--lake", window_lake, "--symbol", "SOLUSDT", "--out", out, *PART)
+    ledger = tmp_path / "trials.jsonl"
+    asked = ("liquidations", "calibrate", "--lake", window_lake, "--symbol", "SOLUSDT", "--out", out, *PART, "--ledger", ledger)
     first = perpscope(*asked)
     assert "Leverage mix of binance SOLUSDT" in first.stdout
     assert "kappa, the share of what price reaches that the feed reports" in first.stdout
@@ -26,6 +28,9 @@ def test_calibrate_writes_an_artefact_that_skill_and_a_second_calibration_cannot
     assert made["level"] == "relative"
     assert made["feed_model"] == "O4"
     assert made["train_to"] <= made["known_ts"]
+    counted = Ledger(ledger).read()
+    assert counted.count("liquidation_map") == len(made["profile"]) >= 15
+    assert {t.purpose for t in counted.trials} == {"calibrate"}
     assert {d["path"] for d in made["data"]} >= {"liquidation_totals@1h", "open_interest"}
     assert all(len(d["sha256"]) == 64 for d in made["data"])
     again = perpscope(*asked, ok=False)

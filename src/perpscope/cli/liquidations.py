@@ -34,6 +34,9 @@ def calibrate(
     prior: Annotated[Path | None, typer.Option("--prior", help="Artefact of a parent whose mix is the prior.")] = None,
     warmup_interest: Interest = "auto",
     seed: Seed = 0,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Trial ledger; default: trials.jsonl beside the lake's catalogue.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Learn from reported liquidations how opens are shared among leverages; write what was learned, and how sure it is."""
@@ -44,7 +47,9 @@ def calibrate(
     from perpscope.lake import Lake
     from perpscope.research.calibration.artefact import read_artefact, write_artefact
     from perpscope.research.calibration.calibrate import calibrate_lake
+    from perpscope.research.calibration.counted import count
     from perpscope.research.calibration.words import told
+    from perpscope.research.trials import Ledger
 
     if out.is_file():
         raise UserError(f"{out} exists, and artefacts are never overwritten. Give another name, or a folder.")
@@ -63,6 +68,7 @@ def calibrate(
             progress=bar,
         )
     path = write_artefact(made, out)
+    count(Ledger(ledger or lake / "trials.jsonl"), made)
     if json:
         print(msgspec.json.encode(read_artefact(path)).decode())
         return
