@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from perpscope.venues.door import Values
 
-_RESTARTED_NS = 60_000_000_000
-"""An older id that is a minute younger than the last one let through: the venue has begun to count anew."""
+_RESTARTED_NS = 1_000_000_000
+"""A duplicate is no younger than the last trade let through. An old id that is a second younger is none: the venue has begun to
+count anew, or a false id had led the chain astray."""
 
 Rows = Sequence[tuple[str, Values]]
 

@@ -153,7 +153,7 @@ def test_f13_a_wrong_clock_changes_neither_rows_nor_waits_and_is_told(skew_s: fl
     without_receipt = [v[:1] + v[2:] for v in s.heard.rows[BTC, "trade"]]
     assert without_receipt == [v[:1] + v[2:] for v in right.heard.rows[BTC, "trade"]]
     lags = [v[1] - v[0] for v in s.heard.rows[BTC, "trade"]]
-    assert min(lags) // 1_000_000_000 == skew_s, "latency is not clamped"
+    assert {round(lag / 1e9) for lag in lags[10:200]} == {skew_s}, "latency is not clamped"
 
 
 def test_f13_the_stamp_survives_steps_of_the_machines_clock() -> None:

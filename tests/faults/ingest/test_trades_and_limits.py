@@ -7,6 +7,7 @@ import asyncio
 import json
 import math
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,29 @@ def test_f9_a_hole_of_1645_ids_is_filled_in_order() -> None:
     by_id = {r[0]: r for r in exchange.ledger[BTC]}
     assert all((v[0] // 1_000_000, v[3], v[4], v[5] == 2) == by_id[v[2]][1:] for v in s.heard.rows[BTC, "trade"])
     assert not [g for g in s.heard.gaps if g[1] is GapKind.TRADE]
+
+
+def test_f9_a_false_id_far_ahead_leads_nobody_astray_for_long() -> None:
+    exchange = Exchange(trades_per_s=50.0)
+    told = []
+
+    def lying(stream: str, payload: bytes, socket: Socket) -> list[bytes]:
+        if "aggTrade" in stream and asyncio.get_running_loop().time() > 10.0 and not told:
+            told.append(json.loads(payload))
+            told[0]["data"]["a"] += 1_000_000
+            return [json.dumps(told[0]).encode(), payload]
+        return [payload]
+
+    exchange.distort = lying
+
+    async def script(s: Session) -> None:
+        await asyncio.sleep(40.0)
+
+    s = play(exchange, script)
+    assert undeclared(exchange, s.heard, BTC) == []
+    absent = [r for r in exchange.ledger[BTC] if s.heard.declared(BTC, GapKind.TRADE, r[1] * 1_000_000)]
+    assert len(absent) < 50 * 8, "eight seconds at most"
+    assert s.heard.rows[BTC, "trade"][-1][2] >= exchange.ledger[BTC][-1][0] - 100
 
 
 @pytest.mark.parametrize("status", [400, 500, 404])
@@ -208,7 +232,9 @@ def mutated(payload: bytes, rng: random.Random) -> bytes:
         case 6:
             return b'{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","s":"' + b"B" * 100_000 + b'"}}'
         case _:
-            return text.replace('"T": 1', f'"T": {rng.choice(["0", "9", "-", "99999999"])}', 1).encode()
+            return re.sub(
+                r'"([TE])": \d+', rf'"\1": {rng.choice([0, -1, 1_500_000_000_000, 3_900_000_000_000])}', text
+            ).encode()
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(60, marks=pytest.mark.slow)])
@@ -220,7 +246,8 @@ def test_f12_garbage_is_counted_and_kept_and_nothing_of_it_is_believed(rounds: i
     def noisy(stream: str, payload: bytes, socket: Socket) -> list[bytes]:
         if rng.random() < 0.5:
             fuzzed[0] += 20
-            return [payload, *(mutated(payload, rng) for _ in range(20))]
+            noise = [mutated(payload, rng) for _ in range(20)]
+            return [*noise[:10], payload, *noise[10:]]
         return [payload]
 
     async def script(s: Session) -> None:
@@ -239,6 +266,8 @@ def test_f12_garbage_is_counted_and_kept_and_nothing_of_it_is_believed(rounds: i
         assert 0 < values[4] < math.inf
         assert abs(values[0] - values[1]) < 86_400 * 10**9
     assert undeclared(exchange, s.heard, BTC) == []
+    assert all(abs(v[0] - v[1]) < 86_400 * 10**9 for v in s.heard.rows[BTC, "mark_price"])
+    assert all(abs(m.exchange_ts - m.receive_ts) < 86_400 * 10**9 for m in s.heard.books[BTC])
     for message in s.heard.books[BTC]:
         assert all(math.isfinite(p) and math.isfinite(q) and q >= 0 for p, q in (*message.bids, *message.asks))
 
