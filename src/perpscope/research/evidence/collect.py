@@ -93,7 +93,13 @@ def collect(
     source = lake.source(window.venue, symbol, streams, start=window.start - WARM_UP, end=window.end)
     graph = Graph(source.instrument, [], frozenset(streams), window.frame)
     lacking = {a.name: missing_inputs(graph, a.fold) for a in adapters}
-    keys = {a.name: graph.require(a.fold) for a in adapters if not lacking[a.name]}
+    keys: dict[str, str] = {}
+    for one in adapters:
+        if not lacking[one.name]:
+            try:
+                keys[one.name] = graph.require(one.fold)
+            except UserError as fault:  # an instrument without margin table: the others are measured all the same
+                lacking[one.name] = f"usable start: {fault}"
     bars_key = graph.require("bars")
     forced_key = graph.require("liquidation_volume") if not missing_inputs(graph, "liquidation_volume") else None
     rows = _run(graph, source, {*keys.values(), bars_key, *([forced_key] if forced_key else [])}, symbol, progress)
