@@ -140,6 +140,8 @@ def test_control_messages() -> None:
     assert (counted.told, notice.told) == (Told.ACKNOWLEDGED, Told.ACKNOWLEDGED)
     assert "service upgrade" in notice.note
     assert knowing().parse(b"pong", NOW).told is Told.PONG
+    books = b'{"arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"event":"subscribe"}'
+    assert knowing().parse(books, NOW) == Message(Told.ACKNOWLEDGED, "books:BTC-USDT-SWAP", note="subscribe")
     other = b'{"arg":{"channel":"price-limit","instId":"BTC-USDT-SWAP"},"data":[{"buyLmt":"300"}]}'
     assert knowing().parse(other, NOW).told is Told.UNKNOWN
 

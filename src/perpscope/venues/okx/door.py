@@ -20,6 +20,9 @@ from perpscope.venues.okx import rest, stream
 from perpscope.venues.okx.book import WRONG, OkxRule, read_depth
 from perpscope.venues.okx.checksum import PrintedBooks
 
+_BOOK = b'{"arg":{"channel":"books","instId":"'
+"""How a book frame begins as the venue prints it."""
+
 _EVENTS = {
     "subscribe": Told.ACKNOWLEDGED, "unsubscribe": Told.ACKNOWLEDGED, "channel-conn-count": Told.ACKNOWLEDGED,
     "notice": Told.ACKNOWLEDGED, "error": Told.REFUSED, "channel-conn-count-error": Told.REFUSED,
@@ -69,6 +72,8 @@ class OkxDoor:
         return b"ping"
 
     def parse(self, payload: bytes, receive_ts: int) -> Message:
+        if payload.startswith(_BOOK) and b'"action":' in payload[:160]:
+            return self._book(payload, receive_ts)
         if payload == b"pong":
             return Message(Told.PONG)
         told = wire.read_envelope(payload)
@@ -81,7 +86,7 @@ class OkxDoor:
         channel, symbol, data = told.arg.channel, told.arg.inst_id, told.data
         match channel:
             case "books":
-                return self._book(key, symbol, payload, receive_ts)
+                return self._book(payload, receive_ts)
             case "trades":
                 prints = wire.read_trades(data, receive_ts, self._contract(symbol))
                 rows = [("trade", row) for row in prints.rows]
@@ -110,14 +115,14 @@ class OkxDoor:
             raise DataError("The contract size of this OKX instrument is unknown; read the instruments first.", symbol[:80])
         return self.contracts[symbol]
 
-    def _book(self, key: str, symbol: str, payload: bytes, receive_ts: int) -> Message:
+    def _book(self, payload: bytes, receive_ts: int) -> Message:
         frame = read_depth(payload, receive_ts)
-        message = frame.message
+        symbol, message = frame.symbol, frame.message
         to_ns(message.exchange_ts // 1_000_000, payload[:200])
         contract = self._contract(symbol)
         if not self.printed.agrees(symbol, payload, message.snapshot, frame.checksum):
             message = message._replace(previous_id=WRONG, snapshot=False)
-        return Message(Told.EVENTS, key, symbol, book=wire.in_coins(message, contract))
+        return Message(Told.EVENTS, f"books:{symbol}", symbol, book=wire.in_coins(message, contract))
 
     def _unpaid(self, symbol: str, rows: list[Values]) -> list[Values]:
         fresh = [row for row in rows if row[0] > self.paid.get(symbol, 0)]
