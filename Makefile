@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
 
-.PHONY: demo ui ui-dev screens test cluster-test lint bench faults soak evidence-selftest docs lock clean help
+.PHONY: demo ui ui-dev screens test cluster-test lint bench faults replay-proof soak evidence-selftest docs lock clean help
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: $(READY) ## throughput and memory, as ratios against peers in the same ru
 KILLS ?= 200
 faults: $(READY) ## the fault matrix for real, its numbers into docs/reliability.md (long form: make faults KILLS=1000)
 	$(BIN)/python -m pytest -m slow tests/faults --kills $(KILLS) --write-numbers docs/reliability.md
+
+replay-proof: $(READY) ## every recording through the simulated exchange, and ccxt.pro as its client
+	$(BIN)/python -m pytest -m slow tests/replay
 
 MINUTES ?= 30
 soak: $(READY) ## hours of faults at random, memory and files watched (24 h: make soak MINUTES=1440)

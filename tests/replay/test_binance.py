@@ -70,7 +70,7 @@ def test_the_book_put_together_from_the_socket_is_the_recorded_one(day: Tape) ->
     diffs = [m["data"] for m in got]
     assert len(diffs) == 6551
     assert shot["lastUpdateId"] == 5123107852948
-    book = {side: {p: Decimal(q) for p, q in shot[name]} for side, name in (("b", "bids"), ("a", "asks"))}
+    book = {side: dict(shot[name]) for side, name in (("b", "bids"), ("a", "asks"))}
     kept = [d for d in diffs if d["u"] >= shot["lastUpdateId"]]
     assert len(diffs) - len(kept) == 4
     assert (kept[0]["U"], kept[0]["u"]) == (5123107850310, 5123107853551)
@@ -78,43 +78,65 @@ def test_the_book_put_together_from_the_socket_is_the_recorded_one(day: Tape) ->
     for diff in kept:
         for side, levels in book.items():
             for price, quantity in diff[side]:
-                levels[price] = Decimal(quantity)
-                if not levels[price]:
-                    del levels[price]
+                if quantity == "0.000":
+                    levels.pop(price, None)
+                else:
+                    levels[price] = quantity
     best_bid, best_ask = max(book["b"], key=float), min(book["a"], key=float)
-    assert (best_bid, str(book["b"][best_bid])) == ("61659.70", "1.486")
-    assert (best_ask, str(book["a"][best_ask])) == ("61659.80", "0.981")
+    assert (best_bid, book["b"][best_bid]) == ("61659.70", "1.486")
+    assert (best_ask, book["a"][best_ask]) == ("61659.80", "0.981")
     assert (len(book["b"]), len(book["a"])) == (5018, 4578)
 
 
-@pytest.mark.parametrize(
-    ("venue", "name", "prefix", "counts"),
-    [
-        ("binance_spot", "binance_spot/BTCUSDT-2024-08-{}.jsonl.gz", "/api/v3/depth", (6495, 19904, "-28.93328000")),
-        pytest.param(
-            "binance_coinm", "binance_coinm/ETHUSD_PERP-2024-08-{}.jsonl.gz", "/dapi/v1/depth", (39155, 3595, "-77995"),
-            marks=pytest.mark.slow,
-        ),
-    ],
-)  # fmt: skip
-def test_the_other_products_arrive_whole(
-    venue: str, name: str, prefix: str, counts: tuple[int, int, str], shared_data: Path
-) -> None:
-    tape = load(venue, [shared_data / "wire" / name.format(day) for day in ("08", "09")])
-    symbol = tape.symbols[0]
-    path = f"/stream?streams={symbol.lower()}@trade/{symbol.lower()}@depth@100ms"
-    got, shot = played(tape, path, venue, prefix, symbol=symbol, limit=1000)
+# files, REST book, updates, dropped by the book's rule, trades, their delta (VENUES section 11)
+OTHERS = {
+    "usdm_eth": ("binance", ["binance_usdm/ETHUSDT-2024-08-08"], "/fapi/v1/depth", 6586, 5, 14076, "756.180"),
+    "coinm_btc": ("binance_coinm", ["binance_coinm/BTCUSD_PERP-2024-08-08", "binance_coinm/BTCUSD_PERP-2024-08-09"],
+                  "/dapi/v1/depth", 44795, 23, 5235, "23783"),
+    "coinm_eth": ("binance_coinm", ["binance_coinm/ETHUSD_PERP-2024-08-08", "binance_coinm/ETHUSD_PERP-2024-08-09"],
+                  "/dapi/v1/depth", 39155, 22, 3595, "-77995"),
+    "spot_btc": ("binance_spot", ["binance_spot/BTCUSDT-2024-08-08", "binance_spot/BTCUSDT-2024-08-09"],
+                 "/api/v3/depth", 6495, 2, 19904, "-28.93328000"),
+    "spot_eth": ("binance_spot", ["binance_spot/ETHUSDT-2024-08-08", "binance_spot/ETHUSDT-2024-08-09"],
+                 "/api/v3/depth", 6470, 2, 14515, "-225.63590000"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_recordings_arrive_whole(name: str, shared_data: Path) -> None:
+    venue, files, prefix, updates, dropped, trades, delta = OTHERS[name]
+    tape = load(venue, [shared_data / f"wire/{file}.jsonl.gz" for file in files])
+    lower = tape.symbols[0].lower()
+    route = "/public" if venue == "binance" else ""
+    path = f"{route}/stream?streams={lower}@trade/{lower}@depth@100ms"
+    got, shot = played(tape, path, venue, prefix, symbol=tape.symbols[0], limit=1000)
     prints = [m["data"] for m in got if m["data"]["e"] == "trade"]
     diffs = [m["data"] for m in got if m["data"]["e"] == "depthUpdate"]
-    delta = sum((-1 if p["m"] else 1) * Decimal(p["q"]) for p in prints)
-    assert (len(diffs), len(prints), str(delta)) == counts
-    number = shot["lastUpdateId"]
-    if venue == "binance_spot":
-        assert sum(d["u"] <= number for d in diffs) == 2
-        first = next(d for d in diffs if d["u"] > number)
+    assert (len(diffs), len(prints)) == (updates, trades)
+    assert str(sum((-1 if p["m"] else 1) * Decimal(p["q"]) for p in prints)) == delta
+    number, spot = shot["lastUpdateId"], venue == "binance_spot"
+    assert sum(d["u"] <= number if spot else d["u"] < number for d in diffs) == dropped
+    first = next(d for d in diffs if (d["u"] > number if spot else d["u"] >= number))
+    assert first["U"] <= number + spot <= first["u"]
+    if name == "spot_btc":
         assert (number, first["U"], first["u"]) == (50093239218, 50093239208, 50093239224)
-    else:
-        assert sum(d["u"] < number for d in diffs) == 22
+
+
+def test_the_coin_margined_capture_brings_ten_books_and_their_trades(shared_data: Path) -> None:
+    tape = load("binance_coinm", [shared_data / "wire/captures/BINANCE_DELIVERY.ws.1.0.gz"])
+    names = [s.lower() for s in tape.symbols]
+    got, _ = played(
+        tape, "/stream?streams=" + "/".join(f"{n}@{c}" for n in names for c in ("depth", "aggTrade")), "binance_coinm"
+    )
+    assert sum(m["data"]["e"] == "aggTrade" for m in got) == 51
+    for symbol in tape.symbols:
+        shot = tape.facts[symbol].snapshot
+        mine = [m["data"] for m in got if m["data"]["e"] == "depthUpdate" and m["data"]["s"] == symbol]
+        assert all(b["pu"] == a["u"] for a, b in pairwise(mine))
+        if shot is not None:
+            assert 7 <= sum(d["u"] < shot.last_update_id for d in mine) <= 42
+    assert sum(tape.facts[s].snapshot is not None for s in tape.symbols) == 10
 
 
 def test_a_channel_on_the_wrong_route_is_acknowledged_and_silent(day: Tape) -> None:
