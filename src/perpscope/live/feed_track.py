@@ -79,7 +79,7 @@ class Health:
 
     def opened(self, now: float) -> None:
         self.opened_at = self.heard_at = now
-        self.heard, self.rate = False, 0.0
+        self.heard = False  # its rate is a fact of the market and outlives the connection
 
     def tick(self, now: float, passed: float) -> ChannelState:
         """The state at `now`, `passed` seconds after the last tick. A channel that never spoke since it was subscribed is
@@ -98,7 +98,7 @@ class Health:
         if not self.heard:
             limit = min(limit, _NEVER_HEARD_S) if self.channel.max_silence_s <= QUIET_S else limit
             return ChannelState.STALE if now - self.opened_at > limit else ChannelState.CONNECTING
-        if self.count >= _SETTLED and self.rate > 0 and now - self.opened_at > _TAU_S:
+        if self.count >= _SETTLED and self.rate > 0:
             limit = min(limit, max(_LEAST_S, _MEANS / self.rate))
         return ChannelState.STALE if now - self.heard_at > limit else ChannelState.LIVE
 
@@ -106,7 +106,7 @@ class Health:
 def fell_silent(channels: Sequence[Health], now: float) -> bool:
     """A whole connection that spoke says nothing for fifty times its mean interval, 5 s at least: half open, most likely."""
     rate = sum(h.rate for h in channels)
-    settled = sum(h.count for h in channels) >= _SETTLED and all(now - h.opened_at > _TAU_S for h in channels)
+    settled = sum(h.count for h in channels) >= _SETTLED
     return settled and now - max(h.heard_at for h in channels) > max(_LEAST_S, _MEANS / max(rate, 1e-9))
 
 
