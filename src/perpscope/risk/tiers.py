@@ -17,7 +17,8 @@ class TiersInForce:
         >>> from perpscope.core.instrument import Instrument
         >>> from perpscope.core.time import parse_ts
         >>> tiers = TiersInForce(Terms(Instrument("binance", "BTCUSDT")))
-        >>> tiers.at(parse_ts("2024-11-01")).rate[0].item(), tiers.at(parse_ts("2024-11-01")) is tiers.at(parse_ts("2024-11-02"))
+        >>> day, next_day = parse_ts("2024-11-01"), parse_ts("2024-11-02")
+        >>> tiers.at(day).rate[0].item(), tiers.at(day) is tiers.at(next_day)
         (0.004, True)
     """
 
