@@ -138,6 +138,23 @@ def test_f4_the_cut_for_age_is_overlapped_so_that_nothing_is_lost_twice_or_decla
     assert len(marks) == len(set(marks))
 
 
+def test_f4_a_second_socket_that_falls_silent_does_not_take_over() -> None:
+    async def script(s: Session) -> None:
+        while len(s.exchange.opened) < 4:
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(2.0)
+        for socket in s.exchange.opened[2:4]:
+            socket.frozen = True
+        await asyncio.sleep(60.0)
+
+    s = play(Exchange(), script, lifetime_s=60.0)
+    nothing_is_lost(s)
+    assert s.feed.counts["sockets renewed"] >= 1
+    for channel in ("btcusdt@aggTrade", "btcusdt@markPrice@1s"):
+        assert not [c for _, c, state in s.heard.states if c == channel and state is ChannelState.STALE]
+    assert not [g for g in s.heard.gaps if g[1] is not GapKind.BOOK_DELTA], "the market's socket waited for half a minute"
+
+
 @pytest.mark.parametrize("skew_s", [-5.0, 5.0])
 def test_f13_a_wrong_clock_changes_neither_rows_nor_waits_and_is_told(skew_s: float) -> None:
     async def script(s: Session) -> None:

@@ -28,6 +28,7 @@ _STEADY_S = 10.0
 _OLD_SHARE = 0.97
 _LONGEST_OVERLAP_S = 30.0
 _LEAST_SILENCE_S = 3.0
+_MUTE_S = 1.0
 _numbers = itertools.count(1)
 
 
@@ -187,6 +188,7 @@ class Link:
         """Live on lines until none is left; returns why."""
         clock = self._clock.monotonic
         count, heard_at = -1, clock()
+        beside, beside_at = -1, 0.0
         lifetime = self._door.limits.lifetime_s * _OLD_SHARE * (1.0 - 0.02 * self._rng.random())
         retry_at, attempt, overlap_ends = 0.0, 0, 0.0
         self.drop_why = ""
@@ -200,8 +202,12 @@ class Link:
                 why = f"nothing came for {self._dead_after:g} s"
             standby = self.standby
             if standby is not None:
+                if standby.count != beside:
+                    beside, beside_at = standby.count, now
                 ripe = len(standby.heard) >= len({c.key for c in self.channels}) or now >= overlap_ends
-                if _end_of(standby.pump):
+                # a second socket that says nothing while the first one speaks would be a bad exchange
+                mute = ripe and heard_at > beside_at + _MUTE_S
+                if _end_of(standby.pump) or (mute and not why):
                     await standby.end()
                     self.standby, retry_at, attempt = None, now + backoff(attempt, self._rng), attempt + 1
                 elif why or ripe:
