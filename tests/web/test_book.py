@@ -13,6 +13,7 @@ from perpscope.lake import Lake, store
 from perpscope.web.frames import decode_frame, read_column, read_heat
 from perpscope.web.history import Ask, History
 from perpscope.web.picture.frame import snapshot
+from perpscope.web.stream.scene import Recorded
 
 START = parse_ts("2024-01-01")
 BID, ASK = BookSide.BID, BookSide.ASK
@@ -92,3 +93,12 @@ def test_the_newest_trades_are_a_layer_and_the_forming_candle_is_made_of_them(hi
     assert forming.volume == pytest.approx(0.5 * 5)
     candles = next(layer for layer in header.layers if layer.name == "candles")
     assert read_column(body, candles, "volume").tolist() == [5.0, 5.0]
+
+
+def test_folds_of_every_print_run_where_a_layer_asks_for_them(history: History) -> None:
+    plain = Recorded(history, "demo", "BOOK", "1m", ["candles", "trades"])
+    asked = Recorded(history, "demo", "BOOK", "1m", ["candles", "tape_sweeps"])
+    assert plain.key != asked.key
+    assert "orders" not in plain.picture(plain.now(), 10).results.rows
+    rows = asked.picture(asked.now(), 10).results.rows
+    assert len(rows["orders"])

@@ -43,4 +43,5 @@ def serve(
         import webbrowser
 
         webbrowser.open(ready.url)
+    ready.desk.executor.submit(ready.desk.warm)
     ready.run()

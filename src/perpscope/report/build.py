@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,7 @@ def build_report(
     progress: Progress | None = None,
     mix: MixInUse = SHIPPED,
     verdicts: Mapping[str, Verdict] | None = None,
+    leave_out: Collection[str] = (),
 ) -> Report:
     """Everything that was known at `at` about one instrument.
 
@@ -71,7 +72,8 @@ def build_report(
     a locale or a random number: the same rows give the same bytes. A source that reaches beyond `at` is cut there;
     what it tells of its origins is then left out, because it is about other rows.
     Inputs: `at` and `lookback` in ns; `frame` such as "1h"; `progress` is told (stage, done, total); `mix` is
-    the leverage mix that the liquidation map is read with; `verdicts` what evidence had found by `at`, by factor.
+    the leverage mix that the liquidation map is read with; `verdicts` what evidence had found by `at`, by factor; `leave_out`
+    folds that are not wanted.
     Raises: UserError if the time frame is unknown, `at` lies outside the data, or the window holds fewer than two
     closed bars.
     """
@@ -86,7 +88,7 @@ def build_report(
             f"There is no data of {_name(instrument)} in the time before {format_ts(at)} that a report would read. "
             "Import some, or choose another --at."
         )
-    graph, refused = graph_of(instrument, taken.tables, length.name, mix.settings)
+    graph, refused = graph_of(instrument, taken.tables, length.name, mix.settings, leave_out)
     rows = run(graph, taken.tables, taken.gaps, at, tell)
     window = TimeRange(length.floor(at - lookback), at)
     bars = _bars(instrument, {**taken.tables, **rows}.get(f"bars@{length.name}"), length, window)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from perpscope.core.batch import Batch, cut
@@ -23,13 +23,17 @@ CHUNK_ROWS = 200_000
 
 
 def graph_of(
-    instrument: Instrument, tables: Mapping[str, Table], frame: str, given: Mapping[str, Mapping[str, Any]] | None = None
+    instrument: Instrument,
+    tables: Mapping[str, Table],
+    frame: str,
+    given: Mapping[str, Mapping[str, Any]] | None = None,
+    leave_out: Collection[str] = (),
 ) -> tuple[Graph, dict[str, str]]:
     """A graph of every fold that can run, and the reason for each that cannot.
 
     Each fold is first tried alone, on two rows of every stream, so that one that refuses the frame or the instrument
     does not spoil the rest. A stream without rows counts as one that will speak. `given` are settings by fold name on top
-    of the report's own.
+    of the report's own; folds to `leave_out` run only where another needs them.
 
     Raises:
         UserError: if bars of the frame cannot be made from what the data has.
@@ -42,6 +46,9 @@ def graph_of(
     empty = Graph(instrument, ["bars"], offered, frame)  # without bars of this frame there is nothing to say
     able, refused = [], {}
     for name in all_folds():
+        if name in leave_out:
+            refused[name] = "It was not asked for."
+            continue
         try:
             missing = sorted(set(_missing(empty, name, frame)))
             if missing:

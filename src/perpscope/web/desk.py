@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from perpscope.core.errors import PerpscopeError
 from perpscope.research.evidence.verdicts import read_verdict_file
 from perpscope.web.history import Ask, History
 from perpscope.web.picture.catalogue import layer_cards
+from perpscope.web.picture.frame import layer_names
 from perpscope.web.picture.known import Picture
 from perpscope.web.stream.lane import Lane
-from perpscope.web.stream.painter import Painter
+from perpscope.web.stream.painter import Painter, View, Wanted
 from perpscope.web.stream.publisher import Publisher
 from perpscope.web.stream.scene import Recorded, Scene
 from perpscope.web.stream.session import Session
@@ -67,8 +69,8 @@ class Desk:
             protocol=PROTOCOL, mode=self.mode, version=__version__, instruments=self.instruments(), layers=list(layer_cards())
         )
 
-    def scene(self, venue: str, symbol: str, frame: str) -> Scene:
-        """What is live under these names, else what is recorded.
+    def scene(self, venue: str, symbol: str, frame: str, names: Collection[str] = ()) -> Scene:
+        """What is live under these names, else what is recorded; `names` are the layers wanted of it.
 
         Raises:
             UserError: if there is neither.
@@ -78,7 +80,7 @@ class Desk:
             if live is not None:
                 return live
         self.history.span(venue, symbol)
-        return Recorded(self.history, venue, symbol, frame)
+        return Recorded(self.history, venue, symbol, frame, names)
 
     def picture(self, ask: Ask) -> Picture:
         """As a session would draw it, for HTTP.
@@ -121,6 +123,14 @@ class Desk:
                 leave()
 
         return left
+
+    def warm(self) -> None:
+        """Make the picture that a page opens with, so that the first one who looks does not wait for it."""
+        for card in self.history.instruments()[:1]:
+            frame = "1h" if "1h" in card.frames else card.frames[0]
+            with contextlib.suppress(PerpscopeError):  # whoever asks for it is told why it cannot be
+                view = View(self.scene(card.venue, card.symbol, frame), 1000, layer_names(None))
+                self.painter.draw(Wanted(view, view.scene.now()))
 
     async def watch(self) -> None:
         """For as long as the server runs: tell alerts and status, and look whether the lake has grown."""

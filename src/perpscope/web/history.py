@@ -33,6 +33,9 @@ REACH = 20_000
 
 EMPTY = "The lake is empty. Import data first (perpscope import list), or invent a market: perpscope demo."
 
+TAPE_FOLDS = frozenset({"orders", "large_trades", "level_absorption", "tape_sweeps", "vpin", "event_bars"})
+"""Folds that look at every print and that nothing else stands on: more than half of the work on a tape, so only on demand."""
+
 _TAPES = ("trade", "book_delta")
 _TAPE_BEFORE = 2 * DAY
 """How far before the window prints are read where bars are recorded: so far do the sums of a day reach."""
@@ -45,17 +48,19 @@ class _Key(NamedTuple):
     frame: str
     begin: int
     end: int
+    tape: bool
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a client wants to see. `at` in ns; None: the newest."""
+    """What a client wants to see. `at` in ns; None: the newest. `tape`: with the folds of `TAPE_FOLDS`."""
 
     venue: str
     symbol: str
     frame: str
     bars: int = 1000
     at: int | None = None
+    tape: bool = False
 
 
 class History:
@@ -151,14 +156,14 @@ class History:
         step = REACH // 2 * frame.ns
         end = last if last - at <= REACH * frame.ns else -(-at // step) * step
         try:
-            whole = self.base(ask.venue, ask.symbol, frame.name, at - bars * frame.ns, end)
+            whole = self.base(ask.venue, ask.symbol, frame.name, at - bars * frame.ns, end, ask.tape)
         except UserError:
             if end == at:
                 raise
-            whole = self.base(ask.venue, ask.symbol, frame.name, at - bars * frame.ns, at)
+            whole = self.base(ask.venue, ask.symbol, frame.name, at - bars * frame.ns, at, ask.tape)
         return whole.until(at, bars)
 
-    def base(self, venue: str, symbol: str, frame: str, start: int, end: int) -> Picture:
+    def base(self, venue: str, symbol: str, frame: str, start: int, end: int, tape: bool = False) -> Picture:
         """Everything known by `end` about what goes on from `start`, from memory where it is there.
 
         Raises:
@@ -167,7 +172,7 @@ class History:
         length = Timeframe.parse(frame)
         block = REACH // 4 * length.ns
         begin = max(start // block * block, self.span(venue, symbol)[0])
-        key = _Key(self.generation, venue, symbol, frame, begin, end)
+        key = _Key(self.generation, venue, symbol, frame, begin, end, tape)
         with self._lock:
             found = self._covering(key)
             if found is not None:
@@ -177,7 +182,7 @@ class History:
             with self._lock:
                 found = self._covering(key)
             if found is None:
-                found = self._read(venue, symbol, length, begin, end)
+                found = self._read(venue, symbol, length, begin, end, tape)
                 self._keep(key, found)
         with self._lock:
             self._making.pop(key, None)
@@ -186,7 +191,7 @@ class History:
     def _covering(self, key: _Key) -> Picture | None:
         """A picture that is kept with the same end and a beginning that is early enough."""
         for other in reversed(self._kept):
-            if other._replace(begin=key.begin) == key and other.begin <= key.begin:
+            if other._replace(begin=key.begin, tape=key.tape) == key and other.begin <= key.begin and other.tape >= key.tape:
                 self._kept.move_to_end(other)
                 return self._kept[other]
         return None
@@ -199,10 +204,10 @@ class History:
             while len(self._kept) > 1 and sum(map(_weight, self._kept.values())) > self.most_bytes:
                 self._kept.popitem(last=False)
 
-    def _read(self, venue: str, symbol: str, frame: Timeframe, begin: int, end: int) -> Picture:
+    def _read(self, venue: str, symbol: str, frame: Timeframe, begin: int, end: int, tape: bool) -> Picture:
         source = self._source(venue, symbol, frame, begin, end)
-        lookback = max(end - begin, 2 * frame.ns)
-        made = build_report(source, at=end, frame=frame.name, lookback=lookback, mix=mix_of(source, frame))
+        lookback, leave_out = max(end - begin, 2 * frame.ns), () if tape else TAPE_FOLDS
+        made = build_report(source, at=end, frame=frame.name, lookback=lookback, mix=mix_of(source, frame), leave_out=leave_out)
         return Picture(made.results, self.verdicts_at, source.origins)
 
     def _source(self, venue: str, symbol: str, frame: Timeframe, begin: int, end: int) -> Source:

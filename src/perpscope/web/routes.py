@@ -46,9 +46,9 @@ def routes(desk: Desk, door: Door, static: StaticFiles) -> APIRouter:
         layers: Annotated[str | None, Query(max_length=1500)] = None,
     ) -> Response:  # fmt: skip
         ask = _ask(venue, symbol, frame, bars, at_ms)
-        scene = desk.scene(ask.venue, ask.symbol, ask.frame)
-        at = scene.now() if ask.at is None else min(ask.at, scene.now())
         names = layer_names(layers.split(",") if layers else None)
+        scene = desk.scene(ask.venue, ask.symbol, ask.frame, names)
+        at = scene.now() if ask.at is None else min(ask.at, scene.now())
         tag = desk.history.tag("view", scene.key, at, bars, names)
         if _has(request, tag):
             return _unchanged(tag)

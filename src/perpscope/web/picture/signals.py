@@ -71,7 +71,7 @@ def mtf_grid(picture: Picture) -> MtfGrid | None:
     if frames.score is not None:
         whole = [signed(frames.score), str(frames.side), *[""] * len(parts)]
         rows.append(MtfRow(frame="all", cells=whole))
-    return MtfGrid(headings=["lean", "averages", *map(plain, parts)], rows=rows)
+    return MtfGrid(headings=["lean", "trend", *map(plain, parts)], rows=rows)
 
 
 def _lean(lean: told.FrameLean, parts: list[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from perpscope.core.time import Timeframe
-from perpscope.web.history import Ask, History
+from perpscope.web.history import TAPE_FOLDS, Ask, History
 from perpscope.web.picture.known import Picture
 
 
@@ -27,14 +28,15 @@ class Scene(Protocol):
 
 
 class Recorded:
-    """A scene of a lake."""
+    """A scene of a lake, with the folds of the tape where one of the layers asks for them."""
 
-    def __init__(self, history: History, venue: str, symbol: str, frame: str) -> None:
+    def __init__(self, history: History, venue: str, symbol: str, frame: str, names: Collection[str] = ()) -> None:
         self.history, self.venue, self.symbol, self.frame = history, venue, symbol, frame
+        self.tape = not TAPE_FOLDS.isdisjoint(name.partition("@")[0] for name in names)
 
     @property
     def key(self) -> tuple[object, ...]:
-        return ("lake", self.history.generation, self.venue, self.symbol, self.frame)
+        return ("lake", self.history.generation, self.venue, self.symbol, self.frame, self.tape)
 
     @property
     def frame_ns(self) -> int:
@@ -47,4 +49,4 @@ class Recorded:
         return self.history.span(self.venue, self.symbol)
 
     def picture(self, at: int, bars: int) -> Picture:
-        return self.history.picture(Ask(self.venue, self.symbol, self.frame, bars, at))
+        return self.history.picture(Ask(self.venue, self.symbol, self.frame, bars, at, self.tape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class Desk(Protocol):
     def executor(self) -> Executor: ...
 
     def welcome(self) -> Welcome: ...
-    def scene(self, venue: str, symbol: str, frame: str) -> Scene: ...
+    def scene(self, venue: str, symbol: str, frame: str, names: Collection[str] = ()) -> Scene: ...
     def park(self, lanes: list[Lane]) -> None: ...
     def claim(self, epoch: str) -> Lane | None: ...
     @property
@@ -176,8 +176,9 @@ class Session:
         if asked.layers is not None and len(asked.layers) > 200:
             raise UserError("More layers were asked for than there are. Name each once.")
         frame = Timeframe.parse(asked.frame).name
-        scene = await self._aside(self.desk.scene, asked.venue, asked.symbol, frame)
-        view = View(scene, min(max(asked.bars, 2), MAX_BARS), layer_names(asked.layers))
+        names = layer_names(asked.layers)
+        scene = await self._aside(self.desk.scene, asked.venue, asked.symbol, frame, names)
+        view = View(scene, min(max(asked.bars, 2), MAX_BARS), names)
         self.lanes[asked.id] = Lane(asked.id, view, None if asked.at is None else int(asked.at * 1e6))
 
     def _resume(self, asked: Resume) -> None:
