@@ -70,11 +70,13 @@ def from_lake(path: Path, venue: str, symbols: Sequence[str]) -> list[Market]:
             tables = {s: lake.read(venue, symbol, s) for s in streams}
             markets.append(market_of(lake.instrument(venue, symbol), tables))
     if not any(m.deals or m.book or m.marks for m in markets):
-        raise UserError(f"This lake holds no trades, books or marks of {venue} to replay (bars alone cannot be streamed).")
+        raise UserError(
+            f"This lake holds no sealed trades, books or marks of {venue} to replay (bars alone cannot be streamed)."
+        )
     return markets
 
 
 def _is_lake(path: Path) -> bool:
     from perpscope.lake.layout import CATALOGUE
 
-    return (path / CATALOGUE).exists()
+    return (path / CATALOGUE).exists() or (path / "hot").is_dir()
