@@ -118,6 +118,27 @@ def make_report(
     return build_report(source, at=moment, frame=frame, lookback=length, progress=progress, mix=known, verdicts=told)
 
 
+def make_page(report: Report, static: Path | None = None) -> bytes:
+    """The page of `perpscope serve` with a report's picture inside: one HTML file that needs no server and no network.
+
+    Definition: the snapshot that the server would send at the report's moment, over the report's window, with the layers that
+    the page shows at first. The same report and the same built page give the same bytes.
+
+    Args:
+        static: folder of a built page; the installation's own where None.
+
+    Raises:
+        UserError: if the page is not built into this installation.
+    """
+    from perpscope.web.files import STATIC
+    from perpscope.web.offline import offline_html
+    from perpscope.web.picture.frame import layer_names, snapshot
+    from perpscope.web.picture.known import Picture
+
+    told = report.results.verdicts
+    return offline_html(snapshot(Picture(report.results, lambda at: told), layer_names(None)).frame(), static or STATIC)
+
+
 def _verdicts(folder: str | Path | None, at: int) -> dict[str, Verdict]:
     if folder is None:
         return {}

@@ -7,18 +7,26 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from e2e.conftest import WINDOW_END, Run
+from perpscope import api
+from perpscope.cli.page_file import page_file
 from perpscope.core.time import DAY, parse_ts
 from perpscope.lake import Lake, store
-from perpscope.report import history_start
+from perpscope.report import Report, history_start
+from perpscope.web.files import STATIC
+from web.browser.conftest import CHROMIUM, FLAGS, MISSING
+from web.browser.reading import DRAWN, pixels, settle
+
+FILES = {"report.json", "report.png", "report.html"} | ({"page.html"} if (STATIC / "index.html").is_file() else set())
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT", "SOLUSDT"])
 def test_a_report_of_the_crash_of_august_2024(perpscope: Run, window_lake: Path, tmp_path: Path, symbol: str) -> None:
     out = tmp_path / "out"
     done = perpscope("report", symbol, "--lake", window_lake, "--at", WINDOW_END, "--lookback", "14d", "--out", out)
-    assert {p.name for p in out.iterdir()} == {"report.json", "report.png", "report.html"}
+    assert {p.name for p in out.iterdir()} == FILES
     document = json.loads((out / "report.json").read_text())
     assert document["meta"]["symbol"] == symbol
     assert document["meta"]["at"].startswith("2024-08-05T14:00")
@@ -53,6 +61,50 @@ def test_json_goes_to_stdout_for_machines(perpscope: Run, window_lake: Path, tmp
         "report", "BTCUSDT", "--lake", window_lake, "--at", WINDOW_END, "--lookback", "3d", "--out", tmp_path / "o", "--json"
     )
     assert json.loads(done.stdout) == json.loads((tmp_path / "o" / "report.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def short_report(window_lake: Path) -> Report:
+    return api.make_report(window_lake, "BTCUSDT", venue="binance", at=WINDOW_END, lookback="3d")
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING or "chromium and the page are there")
+def test_the_page_in_one_file_draws_candles_and_heat_and_asks_the_network_for_nothing(
+    short_report: Report, tmp_path: Path
+) -> None:
+    ((file,), note) = page_file(short_report, tmp_path)
+    assert (file.name, note) == ("page.html", "")
+    asked: list[str] = []
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda said: complaints.append(said.text))
+        page.on("pageerror", lambda fault: complaints.append(str(fault)))
+        page.goto(file.as_uri())
+        page.wait_for_function(DRAWN)
+        settle(page)
+        heats = page.evaluate("() => [...window.perpscope.session.picture.value.heats.keys()].map(k => k.split('@')[0])")
+        box = page.locator(".chart-canvas canvas").first.bounding_box()
+        seen = pixels(page)
+        browser.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert complaints == []
+    assert heats == ["liquidation_heatmap"]
+    assert box is not None
+    x, y = int(box["x"]), int(box["y"])
+    chart = seen[y : y + int(box["height"]), x : x + int(box["width"])]
+    assert len({tuple(colour) for colour in chart[::3, ::3].reshape(-1, 3)}) > 100, "an empty canvas has a handful of colours"
+
+
+def test_without_the_built_page_the_report_says_so_and_keeps_no_stale_one(short_report: Report, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("of an earlier moment")
+    written, note = page_file(short_report, tmp_path, static=tmp_path / "not-built")
+    assert written == []
+    assert note.startswith("No page.html: The page is not built into this installation.")
+    assert "\n" not in note
+    assert not (tmp_path / "page.html").exists()
 
 
 MISTAKES = [

@@ -30,10 +30,11 @@ def report(
     out: OutDir = Path("out/report"),
     json: AsJson = False,
 ) -> None:
-    """Analyse an instrument as it was known at a moment: report.json, report.png, report.html and a summary."""
+    """Analyse an instrument as it was known at a moment: report.json, .png and .html, the page as one file, a summary."""
     from rich.console import Console
 
     from perpscope import api
+    from perpscope.cli.page_file import page_file
     from perpscope.report import print_report, write_report
 
     with progress_bar(quiet=json) as progress:
@@ -42,6 +43,10 @@ def report(
             verdicts=verdicts,
         )  # fmt: skip
         written = write_report(made, out)
+        page, note = page_file(made, out)
+        written += page
+    if note:
+        Console(stderr=True).print(note, highlight=False, soft_wrap=True)
     if json:
         print((out / "report.json").read_text(encoding="utf-8"), end="")
         return
