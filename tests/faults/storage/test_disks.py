@@ -59,7 +59,7 @@ class _Full:
 
 def full_at(lake: Path, work: Path, call: str) -> Iterator[Path]:
     """A seal for every n whose n-th `call` finds the disk full."""
-    for number in range(200):
+    for number in range(0, 200, 2):
         root = work / str(number)
         shutil.copytree(lake, root)
         with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +89,7 @@ def test_a_disk_that_fills_up_while_sealing_leaves_the_lake_as_it_was(tmp_path: 
         seal(root, "binance", NOW, START)
         assert same(seen(root), before)
         assert Lake(root).check() == []
-    assert tried >= 6
+    assert tried >= 4
 
 
 @pytest.mark.slow
@@ -196,13 +196,13 @@ def flipped(tmp_path: Path, count: int, seed: int) -> dict[str, dict[str, int]]:
 
 
 def test_a_flipped_bit_changes_nothing_unnoticed(tmp_path: Path) -> None:
-    for name, told in flipped(tmp_path, 2, 11).items():
+    for name, told in flipped(tmp_path, 1, 11).items():
         assert told["unnoticed"] == told["not mended"] == 0, (name, told)
 
 
 @pytest.mark.slow
 def test_flipped_bits_change_nothing_unnoticed(tmp_path: Path) -> None:
-    result = flipped(tmp_path, 120, 12)
+    result = flipped(tmp_path, 40, 12)
     for name, told in result.items():
         shown = f"{told['unnoticed']} ({told['reported']} reported, {told['without effect']} in unused bytes)"
         record("F18", f"{told['flips']} flipped bits in a {name}: changes unnoticed", shown, "0", told["unnoticed"] == 0)
