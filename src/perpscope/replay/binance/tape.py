@@ -181,7 +181,7 @@ def finished(tracks: dict[str, Track], facts: dict[str, Facts]) -> Tape:
             fact.merged = [msgspec.json.decode(f.data, type=AggTrade) for f in tracks[f"{lower}@aggTrade"].frames]
     first, last = span(list(tracks.values()))
     tape = Tape(sorted(facts), tracks, dict(facts), first, last)
-    from perpscope.replay.binance.derived import make
+    from perpscope.replay.binance.derived import make  # which stands on this module
 
     tape.make = lambda topic: make(topic, tape)
     return tape

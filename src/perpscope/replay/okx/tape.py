@@ -17,7 +17,7 @@ from perpscope.replay.bars import Bar, closed
 from perpscope.replay.dialect import plain
 from perpscope.replay.frames import MS, NO_ID, Frame, Tape, Track, span
 from perpscope.replay.lines import Line
-from perpscope.replay.market import Deal, Market, chained, contracts
+from perpscope.replay.market import Deal, Market, chained, contracts, text
 
 KINDS = {
     "books": "book_delta",
@@ -249,8 +249,6 @@ def instrument_row(market: Market, now: int) -> dict[str, str]:
     inverse = i.kind is ContractKind.INVERSE
     base, _, rest = i.symbol.partition("-")
     quote = rest.partition("-")[0]
-    from perpscope.replay.market import text
-
     return {
         "instType": "SWAP" if i.symbol.endswith("SWAP") else "FUTURES", "instId": i.symbol, "uly": f"{base}-{quote}",
         "instFamily": f"{base}-{quote}", "baseCcy": "", "quoteCcy": "", "settleCcy": base if inverse else quote,
