@@ -234,7 +234,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
   function state(): void {
     const fault = session.error.value;
     const { state: line } = session.line.value;
-    if (line === "lost") {
+    if (line === "lost" || (line === "connecting" && session.picture.value)) {
       message.show("lost", "The server does not answer.", "What is drawn is what was last received. Trying again by itself.\nIf it was stopped: perpscope serve, or perpscope live.", { label: "Try now", do: () => session.retry() });
     } else if (fault && (!session.picture.value || fault.id === 1 || fault.code === "malformed")) {
       message.show("error", fault.sentence, fault.todo, fault.id === 1 ? { label: "Choose an instrument", do: wishes.choose } : undefined);

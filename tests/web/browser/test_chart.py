@@ -65,12 +65,14 @@ def test_a_hole_is_hatched_and_no_candle_is_drawn_in_it(page: Page) -> None:
     bars, screen = candles(page), pixels(page)
     hole = np.flatnonzero(np.isnan(bars["close"]))
     assert len(hole) == 6
-    middle = float(np.nanmean(bars["close"][680:725]))
-    x = place(page, bars["ref_ms"][hole[3]], middle)[0]
-    quiet = place(page, bars["ref_ms"][hole[0] - 8], middle)[0]
-    patch = screen[80:110, int(x) - 20 : int(x) + 20]
-    assert np.abs(patch - CANDLE_UP).max(axis=2).min() > 60
-    assert patch.mean() > screen[80:110, int(quiet) - 20 : int(quiet) + 20].mean() + 4
+    x, y = scale(page, bars, 690, 720)(float(hole[3]), float(np.nanmean(bars["close"][690:720])))
+    patch = screen[int(y) - 60 : int(y) + 60, int(x) - 15 : int(x) + 15]
+    candle = np.minimum(np.abs(patch - CANDLE_UP).max(axis=2), np.abs(patch - CANDLE_DOWN).max(axis=2)) < 20
+    assert candle.mean() < 0.02, "only the dotted line of the last price may cross a hole"
+    light = patch.mean(axis=2)
+    stripes = light > np.quantile(light, 0.2) + 8
+    assert np.quantile(light, 0.2) > GROUND.mean() + 3
+    assert 0.1 < stripes.mean() < 0.75
 
 
 def test_the_values_of_every_pane_follow_the_pointer(page: Page) -> None:
