@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from perpscope.core.time import HOUR
 from perpscope.web.serve import Serving
 from perpscope.web.stream import session
 
-from .conftest import BARS_HELD, START
+from .conftest import BARS_HELD, START, running
 from .talk import Client, address, is_frame, is_type, talk
 
 END_MS = (START + BARS_HELD * HOUR) / 1e6
@@ -222,3 +223,21 @@ def test_the_replay_plays_to_the_end_and_stops_there(served: Serving) -> None:
     candles = sum(layer["rows"] for f in frames for layer in f["layers"] if layer["name"] == "candles" and f["type"] == "delta")
     assert candles == 24 or any(f["type"] == "snapshot" for f in frames)
     assert (clock["playing"], clock["at_ms"]) == (False, END_MS)
+
+
+def test_a_desk_that_replays_begins_in_the_middle_and_plays_a_bar_a_second(lake_dir: Path) -> None:
+    """800 hourly bars from START: their middle is 400 hours on, and an hour a second is 3,600 times real time."""
+
+    async def watch(client: Client) -> tuple[Any, Any]:
+        await client.begin()
+        snapshot = await client.follow()
+        clock = next(told for told in client.texts if told["type"] == "clock")
+        await client.say(type="ack", id=1, seq=snapshot["seq"])
+        later = await client.hear_until(is_frame)
+        return clock, (snapshot, later)
+
+    with running(lake_dir, mode="replay") as ready:
+        clock, (snapshot, later) = talk(ready.url, watch)
+    assert (clock["playing"], clock["speed"]) == (True, 3600.0)
+    assert abs(clock["at_ms"] - (START + 400 * HOUR) / 1e6) <= HOUR / 1e6
+    assert clock["at_ms"] <= snapshot["watermark_ms"] < later["watermark_ms"] <= clock["last_ms"]

@@ -29,6 +29,7 @@ from perpscope.web.wire import (
     ClientMessage,
     Clock,
     Hello,
+    Mode,
     Resume,
     ServerMessage,
     Subscribe,
@@ -45,6 +46,9 @@ TICK_S, CLOCK_S = 0.05, 0.5
 PARTS_OF_A_BAR = 600
 """While a replay plays a picture goes on in steps of no less than this part of a bar: finer ones nobody can see."""
 
+REPLAY_BARS = 500
+"""A desk that replays begins in the middle of the recording, or so many bars before its end where that is later."""
+
 HELLO_S = 10.0
 
 CLOSE_PROTOCOL, CLOSE_POLICY, CLOSE_SLOW = 1002, 1008, 1013
@@ -54,6 +58,7 @@ class Desk(Protocol):
     """What a session needs of the server."""
 
     painter: Painter
+    mode: Mode
 
     @property
     def executor(self) -> Executor: ...
@@ -179,7 +184,17 @@ class Session:
         names = layer_names(asked.layers)
         scene = await self._aside(self.desk.scene, asked.venue, asked.symbol, frame, names)
         view = View(scene, min(max(asked.bars, 2), MAX_BARS), names)
+        if self.desk.mode == "replay" and self.clock is None and asked.at is None:
+            await self._begin(scene)
         self.lanes[asked.id] = Lane(asked.id, view, None if asked.at is None else int(asked.at * 1e6))
+
+    async def _begin(self, scene: Scene) -> None:
+        """Play, a bar a second: who opens a replay sees it go on, and may pause it."""
+        first, last = await self._aside(scene.span)
+        begin = max((first + last) // 2, last - REPLAY_BARS * scene.frame_ns)
+        now = self.monotonic()
+        self.clock = ReplayClock(first + 1, last, begin, speed=scene.frame_ns / 1e9, playing=True, since=now)
+        self.tell(self.clock.state(now))
 
     def _resume(self, asked: Resume) -> None:
         lane = self.lanes.get(asked.id)
