@@ -94,6 +94,38 @@ def test_the_monitor_takes_back_a_promise_that_was_not_kept(
     assert "Choose --until after it" in again.stderr
 
 
+def test_a_size_is_refused_without_proof_and_shrinks_by_the_risks_that_speak(
+    perpscope: Run, window_lake: Path, first: tuple[Path, str], tmp_path: Path
+) -> None:
+    """By hand: equity 10,000, 0.5% at a stop 1,000 away; a verdict made PROVEN at 0.2 times equity binds before the risk."""
+    out, _ = first
+    asked = ("size", "--entry", 60000, "--stop", 59000, "--equity", 10000, "--lake", window_lake, "--at", "2024-08-05T14:00Z")
+    judged = ("--setup", "displacements", "--verdicts")
+    verdicts = json.loads((out / "verdicts.json").read_bytes()) | {"date": "2024-08-01"}
+    for one in verdicts["factors"].values():
+        one |= {"date": "2024-08-01", "expires": "2025-01-28"}
+    for name in FACTORS.split(","):
+        (tmp_path / f"{name}.json").write_bytes((out / f"{name}.json").read_bytes())
+    (tmp_path / "verdicts.json").write_text(json.dumps(verdicts))
+    refused = perpscope(*asked, *judged, tmp_path, ok=False)
+    assert refused.returncode == 2
+    assert "Refused (evidence): displacements is UNPROVEN (2024-08-01) and may not add size." in refused.stderr
+    verdicts["factors"]["displacements"] |= {"verdict": "PROVEN", "leverage": 0.2}
+    verdicts["factors"]["liquidation_bursts"] |= {"verdict": "RISK-ONLY"}
+    (tmp_path / "verdicts.json").write_text(json.dumps(verdicts))
+    page = json.loads((out / "liquidation_bursts.json").read_bytes())
+    effect = {"value": 0.6931471806, "low": 0.5, "high": 0.9, "n": 99, "note": ""}
+    page["facts"]["risks"] = [{"target": "volatility", "effect": effect, "p": 0.0, "steady": True}]
+    (tmp_path / "liquidation_bursts.json").write_text(json.dumps(page))
+    proven = perpscope(*asked, *judged, tmp_path)
+    assert "up to 0.2 times equity, by its lower bound" in proven.stdout
+    assert "liquidation_bursts (RISK-ONLY) has spoken within" in proven.stdout
+    assert "50% of the size" in proven.stdout
+    told = json.loads(perpscope(*asked, *judged, tmp_path, "--json").stdout)
+    assert told["notional"] <= 2000.0
+    assert told["loss_at_stop"] <= 25.0 + 1e-9
+
+
 def test_mistakes_are_one_sentence_and_exit_code_2(perpscope: Run, window_lake: Path, tmp_path: Path) -> None:
     wrong = perpscope("evidence", "displacement", "--lake", window_lake, "--out", tmp_path, *WINDOW, ok=False)
     assert wrong.returncode == 2

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from faults.ingest.test_recorded_day import COMMAND, Programs, losses, undeclared
 from live.keeper import Keeper
-from live.test_record_end_to_end import COMMAND, Programs, losses, undeclared
 from perpscope.core.instrument import Instrument
 from perpscope.core.time import DAY, MINUTE
 from perpscope.engine.graph import Graph

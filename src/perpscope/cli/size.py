@@ -12,6 +12,7 @@ from perpscope.cli.options import AsJson, VenueName
 if TYPE_CHECKING:
     from perpscope.risk.plan import Plan
     from perpscope.risk.stops import Cluster
+    from perpscope.risk.wish import RiskLimits
 
 
 def size(
@@ -36,6 +37,8 @@ def size(
     at: Annotated[str | None, typer.Option(help="Date of tiers and lake; default: the end of the lake.")] = None,
     lake: Annotated[Path | None, typer.Option("--lake", help="Lake for estimated liquidation clusters and funding.")] = None,
     clusters: Annotated[bool, typer.Option("--avoid-clusters", help="Move stop and target by them (a hypothesis).")] = False,
+    setup: Annotated[str | None, typer.Option("--setup", help="Setup whose verdict decides how much is allowed.")] = None,
+    verdicts: Annotated[Path | None, typer.Option("--verdicts", help="Folder that perpscope evidence wrote.")] = None,
     json: AsJson = False,
 ) -> None:
     """Size a trade by its stop: quantity, leverage, liquidation price, fees, funding, R after costs - or why not."""
@@ -57,6 +60,8 @@ def size(
     chosen = PositionSide[(side or ("long" if stop < entry else "short")).upper()]
     if clusters and lake is None:
         raise UserError("Clusters come from data: give the lake with --lake.")
+    if (setup is None) != (verdicts is None) or (setup is not None and lake is None):
+        raise UserError("A size by evidence needs all three: --setup NAME, --verdicts DIR and --lake DIR.")
     seen: tuple[Cluster, ...] = ()
     moment = None if at is None else parse_ts(at)
     last_rate = math.nan
@@ -76,6 +81,9 @@ def size(
         clusters=seen,
     )
     limits = RiskLimits(risk_fraction=risk, combined_risk=max(risk, 0.02), max_leverage=max_leverage, clusters=clusters)
+    words: tuple[str, ...] = ()
+    if setup is not None and verdicts is not None and lake is not None and moment is not None:
+        limits, words = _by_evidence(limits, verdicts, setup, lake, venue, symbol, moment)
     answer = plan_trade(wish, terms, equity, limits)
     if isinstance(answer, Refused):
         raise UserError(f"Refused ({answer.reason}): {answer.sentence}")
@@ -83,7 +91,7 @@ def size(
         _print_json(answer)
         return
     coin = "USDT" if symbol.endswith("USDT") else "of the settlement coin"
-    print("\n".join(told(answer, terms, coin)))
+    print("\n".join([*told(answer, terms, coin), *words]))
 
 
 def _market(lake: Path, venue: str, symbol: str, at: int | None) -> tuple[tuple[Cluster, ...], float, int]:
@@ -111,6 +119,30 @@ def _market(lake: Path, venue: str, symbol: str, at: int | None) -> tuple[tuple[
             if len(batch["funding"]):
                 rate = float(batch["funding"]["funding_rate"][-1])
     return found, rate, moment
+
+
+def _by_evidence(
+    limits: RiskLimits, verdicts: Path, setup: str, lake: Path, venue: str, symbol: str, at: int
+) -> tuple[RiskLimits, tuple[str, ...]]:
+    """The limits that the setup's verdict leaves, and why.
+
+    Raises:
+        UserError: if the verdict allows no size.
+    """
+    from dataclasses import replace
+
+    from perpscope.core.errors import UserError
+    from perpscope.core.time import DAY
+    from perpscope.lake import Lake
+    from perpscope.research.evidence.acting import allowance
+
+    source = Lake(lake).source(venue, symbol, start=at - 60 * DAY, end=at)
+    allowed = allowance(verdicts, setup, source, at)
+    if not allowed.exposure > 0.0:
+        raise UserError(f"Refused (evidence): {allowed.words[0]} Leave --setup out to size it as an experiment of your own.")
+    risk = limits.risk_fraction * allowed.shrink
+    most = min(limits.max_leverage, max(1.0, allowed.exposure))
+    return replace(limits, risk_fraction=risk, max_exposure=allowed.exposure, max_leverage=most), allowed.words
 
 
 def _print_json(plan: Plan) -> None:

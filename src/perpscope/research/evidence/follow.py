@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from perpscope.core.errors import DataError, UserError
+from perpscope.core.errors import UserError
 from perpscope.core.time import format_ts, parse_ts
 from perpscope.lake import Lake
 from perpscope.research.event_study import Prepared, Settings, events_at, study_events
@@ -21,7 +21,7 @@ from perpscope.research.evidence.facts import rounded
 from perpscope.research.evidence.gates import gates
 from perpscope.research.evidence.measure import primary_horizon, seed_of
 from perpscope.research.evidence.monitor import Watch, demote, watch
-from perpscope.research.evidence.record import EvidencePage
+from perpscope.research.evidence.record import EvidencePage, read_page
 from perpscope.research.evidence.table import adapter
 from perpscope.research.evidence.tables import Ready
 from perpscope.research.evidence.verdicts import VerdictFile, read_verdict_file
@@ -116,7 +116,7 @@ def follow(
     window = Window(held.venue, tuple(held.symbols), held.timeframe, parse_ts(held.end), until)
     if until <= window.start:
         raise UserError(f"The verdicts rest on data to {held.end}. Choose --until after it, and import what came since.")
-    pages = {name: _page(folder, name) for name in held.factors}
+    pages = {name: read_page(folder, name) for name in held.factors}
     promises = {name: p for name, page in pages.items() if (p := promise_of(page)) is not None}
     kept = dict(held.factors)
     found = []
@@ -147,13 +147,3 @@ def _ready(lake: Lake, window: Window, names: Sequence[str], seed: int, progress
     adapters = [adapter(name) for name in names]
     collected = [collect(lake, window, symbol, adapters, progress) for symbol in window.symbols]
     return Ready(window, collected, [Prepared(c.path) for c in collected], gates(), seed)
-
-
-def _page(folder: Path, name: str) -> EvidencePage:
-    path = folder / f"{name}.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=EvidencePage)
-    except OSError:
-        raise UserError(f"{path} is missing beside the verdicts. Make it again with perpscope evidence {name}.") from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as mistake:
-        raise DataError(f"{path} cannot be read as a page of evidence ({mistake}). Make it again.") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from perpscope.core.errors import DataError, UserError
 from perpscope.research.evidence.facts import Facts, Number
 from perpscope.research.evidence.judge import Gate
 from perpscope.setups.base import Verdict
@@ -106,3 +108,19 @@ class EvidencePage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     tables: list[Table]
     curves: list[Curve]
     notes: list[str]
+
+
+def read_page(folder: Path, name: str) -> EvidencePage:
+    """The page of a factor from the folder that it was written to.
+
+    Raises:
+        UserError: if there is none.
+        DataError: if it is damaged, or of another version.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=EvidencePage)
+    except OSError:
+        raise UserError(f"{path} is missing beside the verdicts. Make it again with perpscope evidence {name}.") from None
+    except (msgspec.DecodeError, msgspec.ValidationError) as mistake:
+        raise DataError(f"{path} cannot be read as a page of evidence ({mistake}). Make it again.") from None
