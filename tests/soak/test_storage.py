@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faults.numbers import record, table, told
+from faults.numbers import record
 from lake.hot.market import START, Clock, book, trades
 from perpscope.core.time import DAY, HOUR, MINUTE, SECOND
 from perpscope.lake import Lake
@@ -80,7 +80,6 @@ def test_weeks_of_recording_leave_memory_and_files_flat_and_no_hole_undeclared(t
     )
     record("F36", "storage: memory per virtual day", f"{slope:.2f} MB", "24 MB (1 MB/h)", slope <= 24)
     record("F36", "storage: open files at the end, at the beginning", f"{descriptors[-1]}, {descriptors[0]}", "equal", True)
-    print("\n".join(table(told)))
     assert jumps == declared
     assert jumps in (holes, holes - 1)  # the last restart may have had no rows after it
     assert descriptors[-1] == descriptors[0]
