@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python hatch_build.py --if-possible
 	@touch $(READY)
 
-demo: $(READY) ## simulate a market, import it, analyse it, offline
+demo: $(READY) ## simulate a market, import it, analyse it, offline; in a terminal serve the page that replays it
 	$(BIN)/perpscope demo --out out/demo
 
 ui: $(READY) ## build the page again from frontend/
