@@ -61,6 +61,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
   let asking: AbortController | null = null;
   let card: { key: string; value: CellCard } | null = null;
   let said = "";
+  let setupsTold: unknown[] = [];
   let trades: Shapes | null = null;
   let jumpTo = Number.NaN;
   let last: Picture | null = null;
@@ -159,7 +160,11 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     side.choose(name);
     const body = side.body(name);
     if (name === "levels") showLevels(body, picture, lastPrice(picture), colours);
-    if (name === "setups") showSetups(body, picture, colours, zone, (ms) => chart.jump(ms));
+    const told = [name, look, zone, picture.signals, picture.score];
+    const same = told.every((part, i) => part === setupsTold[i]);
+    setupsTold = told;
+    // Drawn anew only when something changed: a reader may be about to press a button in it.
+    if (name === "setups" && !same) showSetups(body, picture, colours, zone, (ms) => chart.jump(ms));
     if (name === "tape") showTape(body, picture, colours, zone);
     if (name === "book") showBook(body, picture, colours, zone);
   }

@@ -149,7 +149,8 @@ export class Chart {
     const sameBars = before?.candles.openMs === scene.candles.openMs;
     const firstOne = !before || before.candles.frameMs !== scene.candles.frameMs || !overlaps(before.candles, scene.candles);
     if (!sameBars) this.setCandles(scene.candles);
-    if (scene.forming) this.candleSeries.update(formingBar(scene.forming));
+    // The chart takes no bar older than its newest one.
+    if (scene.forming && scene.forming.ref_ms >= endOf(scene.candles)) this.candleSeries.update(formingBar(scene.forming));
     this.setSeries(scene, sameBars);
     this.heat.show(scene.heat, scene.table);
     this.thinBodies();

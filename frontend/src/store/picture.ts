@@ -80,6 +80,7 @@ export function afterDelta(picture: Picture, frame: Frame): Picture {
 
 /** Signals by id, the newest state of each, the most recently changed first. */
 export function joined(known: SignalCard[], news: SignalCard[]): SignalCard[] {
+  if (!news.length) return known;
   const byId = new Map(known.map((signal) => [`${signal.setup} ${signal.id}`, signal]));
   for (const signal of news) byId.set(`${signal.setup} ${signal.id}`, signal);
   return [...byId.values()].sort((a, b) => b.changed_ms - a.changed_ms);
