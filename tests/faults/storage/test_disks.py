@@ -204,7 +204,7 @@ def test_a_flipped_bit_changes_nothing_unnoticed(tmp_path: Path) -> None:
 def test_flipped_bits_change_nothing_unnoticed(tmp_path: Path) -> None:
     result = flipped(tmp_path, 40, 12)
     for name, told in result.items():
-        shown = f"{told['unnoticed']} ({told['reported']} reported, {told['without effect']} in unused bytes)"
+        shown = f"{told['unnoticed']} ({told['reported']} reported, {told['without effect']} without effect)"
         record("F18", f"{told['flips']} flipped bits in a {name}: changes unnoticed", shown, "0", told["unnoticed"] == 0)
         record("F18", f"{told['flips']} flipped bits in a {name}: rows neither there nor in a gap after repair",
                told["not mended"], "0", told["not mended"] == 0)  # fmt: skip
