@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from perpscope.core.events import GapCause
 from perpscope.venues.binance.book import FuturesRule, parse_depth
 from perpscope.venues.binance_spot.book import SpotRule
-from perpscope.venues.book_sync import NO_ID, BookMessage, BookSync, Level, SyncState, book_table
+from perpscope.venues.book_sync import NO_ID, BookMessage, BookSync, Level, SequenceRule, SyncState, book_table
 from perpscope.venues.bybit.book import BybitRule
 from perpscope.venues.hyperliquid.book import SnapshotRule
 from perpscope.venues.okx.book import OkxRule
@@ -137,3 +139,15 @@ def test_contracts_of_an_inverse_instrument_become_coins() -> None:
     assert rows["quantity"].tolist() == [0.04, 0.0]
     assert rows["snapshot"].tolist() == [True, False]
     assert len(book_table([])) == 0
+
+
+@pytest.mark.parametrize("rule", [FuturesRule(), SpotRule(), BybitRule()], ids=lambda r: type(r).__name__)
+def test_numbers_that_jump_back_in_later_time_are_a_broken_chain_and_no_repetition(rule: SequenceRule) -> None:
+    """RELIABILITY F8. An old update sent again has its old time; one with a later time says that the venue counts anew."""
+    sync = BookSync(rule)
+    passed(sync, snapshot(100), update(101, 101, 100), update(102, 102, 101))
+    assert passed(sync, update(102, 102, 101)) == []
+    assert (sync.state, sync.counts["repeated"]) == (SyncState.LIVE, 1)
+    assert passed(sync, update(7, 9, 6, ts=200)) == []
+    assert sync.state is SyncState.BUFFERING
+    assert [cause for _, _, cause in sync.gaps] == [GapCause.SEQUENCE]

@@ -47,7 +47,8 @@ class SpotRule:
         return update.first_id == last.last_id + 1
 
     def repeats(self, last: BookMessage, update: BookMessage) -> bool:
-        return update.last_id <= last.last_id
+        # a later time with an earlier number is no repetition: the venue counts anew, and the chain is broken
+        return update.last_id <= last.last_id and update.exchange_ts <= last.exchange_ts
 
     def restarts(self, update: BookMessage) -> bool:
         return False

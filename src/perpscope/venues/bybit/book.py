@@ -48,7 +48,8 @@ class BybitRule:
         return update.last_id == last.last_id + 1
 
     def repeats(self, last: BookMessage, update: BookMessage) -> bool:
-        return update.last_id <= last.last_id
+        # a later time with an earlier number is no repetition: the venue counts anew, and the chain is broken
+        return update.last_id <= last.last_id and update.exchange_ts <= last.exchange_ts
 
     def restarts(self, update: BookMessage) -> bool:
         return update.last_id == 1
