@@ -6,6 +6,7 @@ import shlex
 import shutil
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +69,8 @@ def _serve(out: Path, port: int) -> None:
         print(note)
     print(f"The simulated market, live in replay: {ready.url} (Ctrl+C ends it)", flush=True)
     ready.desk.executor.submit(ready.desk.warm)
-    ready.run()
+    with suppress(KeyboardInterrupt):  # the demo was done before; ending the page is no failure
+        ready.run()
 
 
 def _program() -> str:
