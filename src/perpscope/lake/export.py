@@ -86,12 +86,19 @@ def export(
             if not fresh and not stale:
                 continue
             touched = ", ".join(f"'{sha}'" for sha in [*stale, *(entry.sha256 for entry in fresh)])
-            words = {"perpscope.generation": str(lake.catalogue.generation)}
-            write_deltalake(
-                where, _batches(lake, stream, fresh), mode="overwrite" if stale else "append",
-                predicate=f"sha256 IN ({touched})" if stale else None, partition_by=list(PARTITIONS),
-                storage_options=options, commit_properties=CommitProperties(custom_metadata=words),
-            )  # fmt: skip
+            generation = {"perpscope.generation": str(lake.catalogue.generation)}
+            words = CommitProperties(custom_metadata=generation)
+            rows, by = _batches(lake, stream, fresh), list(PARTITIONS)
+            if stale:
+                which = f"sha256 IN ({touched})"
+                write_deltalake(
+                    where, rows, mode="overwrite", predicate=which, partition_by=by, storage_options=options,
+                    commit_properties=words,
+                )  # fmt: skip
+            else:
+                write_deltalake(
+                    where, rows, mode="append", partition_by=by, storage_options=options, commit_properties=words
+                )  # fmt: skip
             version = DeltaTable(where, storage_options=options).version()
         except (DeltaError, OSError) as error:
             raise UserError(f"The table {where} cannot be written: {str(error).splitlines()[0]}") from None

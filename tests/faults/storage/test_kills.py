@@ -132,7 +132,7 @@ def everywhere(tmp_path: Path, what: str, when: str, hours: int, every: int) -> 
 
 def test_a_seal_that_is_killed_anywhere_leaves_the_old_lake_or_the_new_one(tmp_path: Path) -> None:
     points, mixed = everywhere(tmp_path, "seal", "before", 1, 7)
-    assert points >= 4
+    assert points >= 3
     assert mixed == 0
 
 
