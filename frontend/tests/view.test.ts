@@ -8,6 +8,7 @@ import { fromSnapshot } from "../src/store/picture";
 import { atPosition, lookupTable, position } from "../src/view/heat_scale";
 import { layerKeys } from "../src/view/layer_keys";
 import { coarser, ladders } from "../src/view/ladders";
+import { inWords } from "../src/view/feed";
 import { age, byUnit, digits, exactUsd, price, usd } from "../src/view/numbers";
 import { palette } from "../src/view/palette";
 import { seriesOf } from "../src/view/series";
@@ -158,5 +159,26 @@ describe("settings", () => {
     const box = keep();
     box.setItem("perpscope.look", '{"heatMap": 7, "layers": {"levels": false}');
     expect(readSettings("?at=yesterday&zone=Mars", box)).toEqual(DEFAULTS);
+  });
+});
+
+describe("the chip of the feed", () => {
+  const chip = { age_ms: 0, holes: [], stale: [], sources: {} };
+  const told = (...feeds: [number | null, string][]) =>
+    inWords({
+      line: "open",
+      chip,
+      status: { type: "status", now_ms: 0, feeds: feeds.map(([age_ms, state]) => ({ venue: "binance", channel: "c", age_ms, state })), gaps: 0, verdicts: null },
+      watermarkMs: 0,
+      zone: "UTC",
+    });
+
+  it("does not take silence for data of this moment", () => {
+    expect(told([null, "connecting"]).text).toBe("not heard yet · no holes · 1 of 1 channels not live");
+    expect(told([null, "connecting"]).level).toBe("warn");
+  });
+
+  it("gives the age of the newest message of those that spoke", () => {
+    expect(told([null, "live"], [4000, "live"], [9000, "live"])).toEqual({ text: "data 4 s old · no holes", level: "good" });
   });
 });

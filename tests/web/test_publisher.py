@@ -4,6 +4,7 @@ shows. Slow clients, fifty clients and alerts over real sockets."""
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -18,13 +19,14 @@ from perpscope.core.batch import Batch, cut
 from perpscope.core.time import HOUR
 from perpscope.engine.graph import Graph
 from perpscope.lake import Lake
-from perpscope.web.frames import decode_frame, read_column
+from perpscope.web.frames import decode_frame, encode_text, read_column
 from perpscope.web.history import Ask, History
+from perpscope.web.live import feed_states
 from perpscope.web.picture.frame import snapshot
 from perpscope.web.serve import Serving
 from perpscope.web.stream import session
 from perpscope.web.stream.publisher import LiveScene, Publisher
-from perpscope.web.wire import Alert, FeedState
+from perpscope.web.wire import Alert, FeedState, StatusMessage
 
 from .conftest import BARS_HELD, START, running
 from .talk import Client, address, is_frame, is_type, talk
@@ -220,3 +222,10 @@ def test_publishing_from_many_threads_loses_no_alert() -> None:
     for thread in threads:
         thread.join()
     assert sorted(a.number for a in publisher.alerts) == list(range(1, 201))
+
+
+def test_a_channel_that_never_spoke_has_no_age() -> None:
+    told = [{"venue": "demo", "channels": [{"channel": "a", "age_ms": None, "state": "connecting"},
+                                           {"channel": "b", "age_ms": 12, "state": "live"}]}]  # fmt: skip
+    text = encode_text(StatusMessage(now_ms=0.0, feeds=feed_states(told), gaps=0, verdicts=None))
+    assert [feed["age_ms"] for feed in json.loads(text)["feeds"]] == [None, 12.0]

@@ -241,3 +241,29 @@ def test_a_desk_that_replays_begins_in_the_middle_and_plays_a_bar_a_second(lake_
     assert (clock["playing"], clock["speed"]) == (True, 3600.0)
     assert abs(clock["at_ms"] - (START + 400 * HOUR) / 1e6) <= HOUR / 1e6
     assert clock["at_ms"] <= snapshot["watermark_ms"] < later["watermark_ms"] <= clock["last_ms"]
+
+
+def test_a_page_that_returns_to_a_replay_goes_on_where_it_was(lake_dir: Path) -> None:
+    jumped = (START + 700 * HOUR) / 1e6
+
+    async def talking(url: str) -> dict[str, Any]:
+        origin = url.rstrip("/")
+        async with connect(address(url), origin=origin, max_size=2**24) as socket:
+            client = Client(socket)
+            await client.begin()
+            await client.follow()
+            await client.say(type="clock", do="jump", value=jumped)
+            await client.say(type="ack", id=1, seq=1)
+            shown = await client.hear_until(lambda told: is_frame(told) and told["watermark_ms"] >= jumped, acknowledge=True)
+        async with connect(address(url), origin=origin, max_size=2**24) as socket:
+            client = Client(socket)
+            await client.begin()
+            asked = {"venue": "demo", "symbol": "BTCUSDT", "frame": "1h", "bars": 100, "layers": ["cvd"]}
+            await client.say(type="subscribe", id=1, **asked)
+            await client.say(type="resume", id=1, epoch=shown["epoch"], seq=shown["seq"])
+            told = await client.hear_until(lambda told: is_frame(told) and told["epoch"] == shown["epoch"])
+            assert told["after_seq"] == shown["seq"]
+            return told
+
+    with running(lake_dir, mode="replay") as ready:
+        assert asyncio.run(talking(ready.url))["watermark_ms"] >= jumped

@@ -1,6 +1,7 @@
 // The bar at the top: what is shown, in which mode, and how fresh it is.
 import type { Page } from "../store/settings";
-import type { Chip, InstrumentCard, StatusMessage } from "../wire/messages";
+import type { InstrumentCard } from "../wire/messages";
+import { inWords, type Feed } from "../view/feed";
 import { age } from "../view/numbers";
 import { moment } from "../view/time";
 import { capital } from "../view/words";
@@ -14,14 +15,6 @@ export interface TopBar {
   page(page: Page): void;
   live(at: boolean): void;
   unread(count: number): void;
-}
-
-export interface Feed {
-  line: "connecting" | "open" | "lost" | "offline";
-  chip: Chip | null;
-  status: StatusMessage | null;
-  watermarkMs: number;
-  zone: string;
 }
 
 export interface TopWishes {
@@ -119,27 +112,11 @@ export function topBar(wishes: TopWishes, zone: string): TopBar {
   };
 }
 
-export function inWords({ line, chip, status, watermarkMs, zone }: Feed): { text: string; level: "good" | "warn" | "bad" } {
-  if (line === "lost") return { text: "disconnected", level: "bad" };
-  if (line === "connecting") return { text: "connecting…", level: "warn" };
-  if (!chip) return { text: "no data", level: "bad" };
-  const lagging = status?.feeds.filter((feed) => feed.state !== "live") ?? [];
-  const holes = chip.holes.length;
-  const parts = [
-    line === "offline" || !status?.feeds.length ? `as of ${moment(watermarkMs, zone)}` : `data ${age(Math.min(...status.feeds.map((feed) => feed.age_ms)))} old`,
-    holes ? `${holes} ${holes === 1 ? "hole" : "holes"}` : "no holes",
-    ...(lagging.length ? [`${lagging.length} of ${status?.feeds.length} channels not live`] : []),
-    ...(chip.stale.length ? [`stale: ${chip.stale.length}`] : []),
-  ];
-  const lost = lagging.some((feed) => feed.state === "lost");
-  return { text: parts.join(" · "), level: lost ? "bad" : lagging.length || chip.stale.length || holes ? "warn" : "good" };
-}
-
 function everything({ chip, status, watermarkMs, zone }: Feed): HTMLElement[] {
   const made: HTMLElement[] = [h("p", {}, `Shown is what was known at ${moment(watermarkMs, zone)}.`)];
   if (status?.feeds.length) {
     made.push(
-      list("Channels", status.feeds.map((feed) => `${feed.venue} ${feed.channel}: ${feed.state}, last message ${age(feed.age_ms)} ago`)),
+      list("Channels", status.feeds.map((feed) => `${feed.venue} ${feed.channel}: ${feed.state}, ${feed.age_ms === null ? "not heard yet" : `last message ${age(feed.age_ms)} ago`}`)),
     );
   }
   if (chip) {

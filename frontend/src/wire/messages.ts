@@ -137,12 +137,12 @@ export interface Alert {
 }
 
 /**
- * A channel of a venue: `age_ms` since its last message; `state` is connecting, live, stale or lost.
+ * A channel: `age_ms` since its last message, None before the first; `state` is connecting, live, stale or lost.
  */
 export interface FeedState {
   venue: string;
   channel: string;
-  age_ms: number;
+  age_ms: number | null;
   state: string;
 }
 

@@ -79,12 +79,12 @@ def page_alert(told: Told) -> Alert:
 
 
 def feed_states(status: list[dict[str, Any]]) -> list[FeedState]:
-    """The recorder's status as the page's chip reads it; the age of a channel that never spoke is NaN."""
+    """The recorder's status as the page's chip reads it; a channel that never spoke has no age (None)."""
     return [
         FeedState(
             venue=venue["venue"],
             channel=channel["channel"],
-            age_ms=float("nan") if channel["age_ms"] is None else float(channel["age_ms"]),
+            age_ms=None if channel["age_ms"] is None else float(channel["age_ms"]),
             state=channel["state"],
         )
         for venue in status

@@ -154,11 +154,11 @@ class Alert(Control, tag="alert"):
 
 
 class FeedState(Part):
-    """A channel of a venue: `age_ms` since its last message; `state` is connecting, live, stale or lost."""
+    """A channel: `age_ms` since its last message, None before the first; `state` is connecting, live, stale or lost."""
 
     venue: str
     channel: str
-    age_ms: float
+    age_ms: float | None
     state: str
 
 

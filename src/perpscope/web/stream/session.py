@@ -208,6 +208,8 @@ class Session:
         parked.id, parked.view = asked.id, lane.view
         parked.resume(asked.epoch, asked.seq)
         self.lanes[asked.id] = parked
+        if self.desk.mode == "replay" and self.clock is not None and parked.shown_at is not None:
+            self.clock.at, self.clock.since = parked.shown_at, self.monotonic()  # go on where the page was, not from the middle
 
     async def _turn(self, asked: Clock) -> None:
         lane = next((one for one in self.lanes.values() if one.fixed is None), None)
