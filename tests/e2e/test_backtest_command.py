@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from e2e.conftest import Run
+from perpscope.research.trials import Ledger
 
 CONFIG = """
 name = "window"
@@ -44,7 +45,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_a_backtest_writes_its_result_and_every_row(perpscope: Run, window_lake: Path, tmp_path: Path) -> None:
-    done = perpscope("backtest", written(tmp_path, CONFIG), "--lake", window_lake, "--out", tmp_path / "out")
+    trials = tmp_path / "trials.jsonl"
+    asked = ("--lake", window_lake, "--ledger", trials)
+    done = perpscope("backtest", written(tmp_path, CONFIG), *asked, "--out", tmp_path / "out")
     assert "this proves nothing" in done.stdout
     said = json.loads((tmp_path / "out" / "backtest.json").read_text())
     trips = pl.read_parquet(tmp_path / "out" / "round_trips.parquet")
@@ -55,13 +58,26 @@ def test_a_backtest_writes_its_result_and_every_row(perpscope: Run, window_lake:
     assert said["performance"]["growth"] == pytest.approx(equity["equity"][-1] / 10_000.0 - 1.0)
     assert len(said["yardsticks"]) == 2
     assert (tmp_path / "out" / "backtest.png").read_bytes()[:4] == b"\x89PNG"
-    again = perpscope("backtest", tmp_path / "config.toml", "--lake", window_lake, "--out", tmp_path / "again", "--json")
+    again = perpscope("backtest", tmp_path / "config.toml", *asked, "--out", tmp_path / "again", "--json")
+    counted = Ledger(trials).read()
+    assert (counted.count("backtest"), len(counted.trials)) == (1, 1), "the same run again is no new trial"
+    assert counted.trials[0].result is not None
     assert again.stdout == (tmp_path / "out" / "backtest.json").read_text()
 
 
 def test_setups_side_by_side_tell_those_that_could_not_run(perpscope: Run, window_lake: Path, tmp_path: Path) -> None:
     text = CONFIG + '[[setup]]\nname = "absorption_level"\n'
-    done = perpscope("backtest", written(tmp_path, text), "--separately", "--lake", window_lake, "--out", tmp_path / "out")
+    done = perpscope(
+        "backtest",
+        written(tmp_path, text),
+        "--separately",
+        "--lake",
+        window_lake,
+        "--out",
+        tmp_path / "out",
+        "--ledger",
+        tmp_path / "l",
+    )
     table = (tmp_path / "out" / "setups.md").read_text()
     assert table in done.stdout
     assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| session_open", "| absorption_level"]

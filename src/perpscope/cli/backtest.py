@@ -17,6 +17,9 @@ def backtest(
     separately: Annotated[
         bool, typer.Option("--separately", help="Each setup on each symbol in a wallet of its own; writes a table.")
     ] = False,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Trial ledger; default: trials.jsonl beside the lake's catalogue.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Trade setups over history and say what it was worth, after every cost and beside doing nothing clever."""
@@ -25,13 +28,18 @@ def backtest(
     from perpscope import api
 
     if separately:
-        _compare(config, lake, out, json)
+        _compare(config, lake, out, ledger, json)
         return
+    import time
+
     from perpscope.report.backtest import print_backtest, write_backtest
+    from perpscope.research.trials import Ledger
+    from perpscope.research.trials.backtests import count
 
     with progress_bar(quiet=json) as progress:
         result = api.run_backtest(lake, read_config(config), progress=progress)
         written = write_backtest(result, out)
+    count(Ledger(ledger or lake / "trials.jsonl"), [result], time.time_ns())
     if json:
         print((out / "backtest.json").read_text(encoding="utf-8"), end="")
         return
@@ -41,16 +49,21 @@ def backtest(
         console.print(f"wrote {path}", highlight=False)
 
 
-def _compare(config: Path, lake: Path, out: Path, json: bool) -> None:
+def _compare(config: Path, lake: Path, out: Path, ledger: Path | None, json: bool) -> None:
     """Setups side by side: `setups.md`, `setups.json`, and the table on the terminal."""
+    import time
+
     from perpscope.api import open_lake
     from perpscope.backtest.config import config_of
     from perpscope.backtest.separately import run_separately
     from perpscope.report.backtest.comparison import comparison_json, markdown
     from perpscope.report.files import write_files
+    from perpscope.research.trials import Ledger
+    from perpscope.research.trials.backtests import count
 
     with progress_bar(quiet=json) as progress:
         rows = list(run_separately(open_lake(lake), config_of(read_config(config)), progress))
+    count(Ledger(ledger or lake / "trials.jsonl"), [row.result for row in rows if row.result is not None], time.time_ns())
     contents = {"setups.md": markdown(rows).encode("utf-8"), "setups.json": comparison_json(rows)}
     written = write_files(out, contents, "The comparison")
     if json:
