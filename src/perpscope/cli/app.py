@@ -20,6 +20,7 @@ from perpscope.cli import (
     fetch,
     flow,
     imports,
+    lake,
     liquidations,
     live,
     metrics,
@@ -49,6 +50,7 @@ app.command("demo")(demo.demo)
 app.command("import")(imports.import_)
 app.command("fetch")(fetch.fetch)
 app.command("catalog")(imports.catalog)
+app.add_typer(lake.app, name="lake")
 app.command("report")(report.report)
 app.command("flow")(flow.flow)
 app.command("mtf")(mtf.mtf)
