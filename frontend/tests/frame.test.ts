@@ -40,6 +40,12 @@ describe("a picture", () => {
     expect([...(next.heats.get("heat")?.cells ?? [])]).toEqual([1, 2, 3, 4, 9, 9]);
   });
 
+  it("replaces a layer that is told whole, such as the order book", () => {
+    const second = decode(frame(head("delta", 2), [180_000], [13], [[9, 9]], 120_000));
+    for (const block of second.layers) block.card.whole = true;
+    expect([...(afterDelta(fromSnapshot(first), second).layers.get("candles")?.array("close") ?? [])]).toEqual([13]);
+  });
+
   it("replaces heat columns that a delta draws anew", () => {
     const next = afterDelta(fromSnapshot(first), decode(frame(head("delta", 2), [], [], [[7, 7], [8, 8]], 60_000)));
     expect([...(next.heats.get("heat")?.cells ?? [])]).toEqual([1, 2, 7, 7, 8, 8]);

@@ -2,7 +2,7 @@
 import type { Picture } from "../store/picture";
 import { price, short } from "../view/numbers";
 import type { Palette } from "../view/palette";
-import { moment } from "../view/time";
+import { shortMoment, zoneName } from "../view/time";
 import { fill, h, place } from "./dom";
 
 const DEPTH = 22;
@@ -10,9 +10,10 @@ const DEPTH = 22;
 export function showBook(body: HTMLElement, picture: Picture, palette: Palette, zone: string): void {
   const rows = picture.layers.get("ladder");
   if (!rows?.length) {
-    fill(body, h("h2", {}, "Order book"), h("p", { class: "muted" }, picture.head.absent.ladder ?? "No book was recorded for this instrument. Record one with 'perpscope record'."));
+    fill(body, h("h2", {}, "Order book"), h("p", { class: "muted" }, rows ? "The book has a hole: it is shown again from the next full snapshot." : (picture.head.absent.ladder ?? "No book was recorded for this instrument. Record one with 'perpscope record'.")));
     return;
   }
+  const known = rows.number("known_ms", rows.length - 1);
   const levels = Array.from({ length: rows.length }, (_, row) => ({
     side: rows.word("side", row),
     price: rows.number("price", row),
@@ -35,7 +36,7 @@ export function showBook(body: HTMLElement, picture: Picture, palette: Palette, 
   fill(
     body,
     h("h2", {}, "Order book"),
-    h("p", { class: "muted" }, `As of ${moment(rows.number("known_ms", rows.length - 1), zone)}`),
+    h("p", { class: "muted" }, `As of ${shortMoment(known, zone, true)} ${zoneName(zone, known)}`),
     h(
       "table",
       { class: "book" },

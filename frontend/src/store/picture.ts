@@ -53,7 +53,7 @@ export function afterDelta(picture: Picture, frame: Frame): Picture {
   const layers = new Map(picture.layers);
   for (const block of frame.layers) {
     const known = layers.get(block.card.key);
-    layers.set(block.card.key, known ? known.followedBy(block) : Rows.of(block));
+    layers.set(block.card.key, known && !block.card.whole ? known.followedBy(block) : Rows.of(block));
   }
   const heats = new Map(picture.heats);
   for (const block of frame.heats) {

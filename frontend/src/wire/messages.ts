@@ -186,7 +186,7 @@ export interface Column {
  *
  * `dropped` rows older than those here were left out because there were too many. In a delta the rows are new ones, to be
  * appended. Rows of `episodes` share an `id`: one row per change of the thing. Of an episode that began before the window
- * the first and the newest row are there.
+ * the first and the newest row are there. A layer that is `whole`, such as the order book, replaces the one before.
  */
 export interface Layer {
   key: string;
@@ -200,6 +200,7 @@ export interface Layer {
   rows: number;
   dropped: number;
   columns: Column[];
+  whole?: boolean;
 }
 
 /**

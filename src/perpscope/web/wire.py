@@ -202,7 +202,7 @@ class Layer(Part):
 
     `dropped` rows older than those here were left out because there were too many. In a delta the rows are new ones, to be
     appended. Rows of `episodes` share an `id`: one row per change of the thing. Of an episode that began before the window
-    the first and the newest row are there.
+    the first and the newest row are there. A layer that is `whole`, such as the order book, replaces the one before.
     """
 
     key: str
@@ -216,6 +216,7 @@ class Layer(Part):
     rows: int
     dropped: int
     columns: list[Column]
+    whole: bool = False
 
 
 class Heat(Part):

@@ -37,7 +37,8 @@ def place_layers(arrays: Arrays, picture: Picture, names: Sequence[str], after: 
             yield _placed(arrays, CANDLES, candles(picture, after), 0, picture.results.frame.name, fine=True)
         elif name in RECORDED:
             table, dropped = newest_rows(*_recorded(picture, name, after))
-            if len(table):
+            # A book that broke is told as an empty one, else the old one would stay on the page.
+            if len(table) or (name == LADDER and after is not None):
                 yield _placed(arrays, name, table, dropped, None, fine=True)
         elif name.partition("@")[0] not in HEATS:
             key = key_of(picture, name)
@@ -104,5 +105,5 @@ def _placed(
     columns = place_table(arrays, table, without, fine)
     return Layer(
         key=key, name=name, title=title, shape=shape, pane=pane, frame=frame, episodes=spec is not None and spec.episodes,
-        estimated=estimated(name), rows=len(table), dropped=dropped, columns=columns,
+        estimated=estimated(name), rows=len(table), dropped=dropped, columns=columns, whole=name == LADDER,
     )  # fmt: skip
