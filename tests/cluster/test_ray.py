@@ -14,7 +14,7 @@ from perpscope.core.time import HOUR, parse_ts
 from perpscope.lake import Lake
 from perpscope.lake.store import store
 from perpscope.research.sweep.plan import sweep_of
-from perpscope.research.sweep.runners import on_ray, on_threads
+from perpscope.research.sweep.runners import on_cluster, on_threads
 
 DATA = {
     "venue": "binance",
@@ -35,10 +35,10 @@ def test_two_ray_workers_find_what_threads_find(tmp_path: Path) -> None:
     plan = sweep_of({"data": DATA, "setup": [{"name": "session_open"}], "sweep": {"family": "cluster", "grid": grid}})
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        on_cluster = sorted(on_ray(tmp_path / "lake", plan.variants, 2), key=lambda m: m.number)
+        clustered = sorted(on_cluster(tmp_path / "lake", plan.variants, 2), key=lambda m: m.number)
     finally:
         ray.shutdown()
     here = sorted(on_threads(tmp_path / "lake", plan.variants, 1), key=lambda m: m.number)
-    assert [m.error for m in on_cluster] == [""] * 4
-    assert max(m.metrics["round_trips"] or 0.0 for m in on_cluster) > 5
-    assert msgspec.json.encode(on_cluster) == msgspec.json.encode(here)
+    assert [m.error for m in clustered] == [""] * 4
+    assert max(m.metrics["round_trips"] or 0.0 for m in clustered) > 5
+    assert msgspec.json.encode(clustered) == msgspec.json.encode(here)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from perpscope.core.errors import ProgrammerError, UserError
+from perpscope.research.cluster import on_ray
 from perpscope.research.evidence.adapters import Adapter
 from perpscope.research.evidence.measure import measure
 from perpscope.research.evidence.record import Measured
@@ -30,7 +31,7 @@ def measured_by(
     if runner not in RUNNERS:
         raise UserError(f"There is no runner '{runner}'. Known: {', '.join(RUNNERS)}.")
     if runner == "ray":
-        yield from _on_ray(adapters, ready, processes)
+        yield from on_ray(_measure_named, [(one.name,) for one in adapters], processes, shared=ready)
     elif processes <= 1:
         for one in adapters:
             yield one.name, measure(one, ready)
@@ -47,29 +48,6 @@ def _on_forks(adapters: Sequence[Adapter], ready: Ready, processes: int) -> Iter
         for done in as_completed(waiting):
             yield waiting[done], done.result()
     _shared = None
-
-
-def _on_ray(adapters: Sequence[Adapter], ready: Ready, processes: int) -> Iterator[tuple[str, Measured]]:
-    """Tasks on the Ray cluster that this process is connected to, else on a local one; each machine is sent the data once."""
-    try:
-        import ray
-    except ImportError:
-        raise UserError("Ray is not installed. Install it with: pip install 'perpscope[cluster]'.") from None
-    started = not ray.is_initialized()
-    if started:
-        ray.init(num_cpus=processes, include_dashboard=False, log_to_driver=False)
-    shared = ray.put(ready)
-    task = ray.remote(num_cpus=1)(_measure_named)
-    waiting = [task.remote(one.name, shared) for one in adapters]
-    try:
-        while waiting:
-            done, waiting = ray.wait(waiting, num_returns=1)
-            yield from ray.get(done)
-    finally:
-        for one in waiting:
-            ray.cancel(one)
-        if started:
-            ray.shutdown()
 
 
 def _measure_named(name: str, ready: Ready) -> tuple[str, Measured]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from perpscope.core.errors import UserError
+from perpscope.research.cluster import on_ray
 from perpscope.research.sweep.plan import Variant
 from perpscope.research.sweep.work import Measured, measure
 
@@ -24,7 +25,7 @@ def runner(name: str, address: str | None = None) -> Runner:
     Raises:
         UserError: if there is none.
     """
-    known: dict[str, Runner] = {"processes": on_processes, "threads": on_threads, "ray": partial(on_ray, address=address)}
+    known: dict[str, Runner] = {"processes": on_processes, "threads": on_threads, "ray": partial(on_cluster, address=address)}
     if name not in known:
         raise UserError(f"There is no runner '{name}'. Known: {', '.join(RUNNERS)}.")
     return known[name]
@@ -47,7 +48,7 @@ def on_processes(lake: Path, variants: Sequence[Variant], workers: int) -> Itera
         yield from _as_done(pool, lake, variants)
 
 
-def on_ray(lake: Path, variants: Sequence[Variant], workers: int, address: str | None = None) -> Iterator[Measured]:
+def on_cluster(lake: Path, variants: Sequence[Variant], workers: int, address: str | None = None) -> Iterator[Measured]:
     """Tasks on a Ray cluster: the one at `address`, else a local one with `workers` processors.
 
     The lake must be at the same path on every machine.
@@ -55,24 +56,8 @@ def on_ray(lake: Path, variants: Sequence[Variant], workers: int, address: str |
     Raises:
         UserError: if Ray is not installed.
     """
-    try:
-        import ray
-    except ImportError:
-        raise UserError("Ray is not installed. Install it with: pip install 'perpscope[cluster]'.") from None
-    started = not ray.is_initialized()
-    if started:
-        ray.init(address=address, num_cpus=None if address else workers, include_dashboard=False, log_to_driver=False)
-    task = ray.remote(num_cpus=1)(measure)
-    waiting = [task.remote(str(lake), v.number, v.parameters, v.config.plain()) for v in variants]
-    try:
-        while waiting:
-            done, waiting = ray.wait(waiting, num_returns=1)
-            yield from ray.get(done)
-    finally:
-        for one in waiting:
-            ray.cancel(one)
-        if started:
-            ray.shutdown()
+    calls = [(str(lake), v.number, v.parameters, v.config.plain()) for v in variants]
+    yield from on_ray(measure, calls, workers, address=address)
 
 
 def _as_done(pool: Executor, lake: Path, variants: Sequence[Variant]) -> Iterator[Measured]:
