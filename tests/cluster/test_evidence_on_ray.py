@@ -43,5 +43,5 @@ def test_two_ray_workers_measure_what_this_process_measures(tmp_path: Path) -> N
 
 
 def test_an_unknown_runner_is_refused_in_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"no runner 'dask'\. Known: processes, ray$"):
+    with pytest.raises(UserError, match=r"no runner 'dask'\. Known: processes, ray"):
         next(measured_by([], None, 1, "dask"))
