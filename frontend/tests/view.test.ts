@@ -8,6 +8,7 @@ import { fromSnapshot } from "../src/store/picture";
 import { atPosition, lookupTable, position } from "../src/view/heat_scale";
 import { layerKeys } from "../src/view/layer_keys";
 import { coarser, ladders } from "../src/view/ladders";
+import { liquidationPoints, type Trip } from "../src/view/backtest";
 import { inWords } from "../src/view/feed";
 import { age, byUnit, digits, exactUsd, price, usd } from "../src/view/numbers";
 import { palette } from "../src/view/palette";
@@ -180,5 +181,17 @@ describe("the chip of the feed", () => {
 
   it("gives the age of the newest message of those that spoke", () => {
     expect(told([null, "live"], [4000, "live"], [9000, "live"])).toEqual({ text: "data 4 s old · no holes", level: "good" });
+  });
+});
+
+describe("liquidations of a backtest", () => {
+  const trip = (exitMs: number, liquidated: boolean) => ({ exitMs, liquidated }) as Trip;
+
+  it("stand at the first point of the curve that knows of them", () => {
+    const points = liquidationPoints([trip(250, true), trip(100, true), trip(150, false), trip(999, true)], [0, 100, 200, 300]);
+    expect(points.map(({ point, trip: { exitMs } }) => [point, exitMs])).toEqual([
+      [1, 100],
+      [3, 250],
+    ]);
   });
 });

@@ -2,6 +2,7 @@
 import { getJson, Refused } from "../wire/http";
 import type { Alert } from "../wire/messages";
 import { moment } from "../view/time";
+import { beep } from "../panel/beep";
 import { fill, h } from "../panel/dom";
 import { refusal } from "./refusal";
 import type { Session } from "./session";
@@ -34,6 +35,7 @@ export function alertsPage(session: Session): AlertsPage {
     fill(
       element,
       h("h1", {}, "Alerts"),
+      h("label", { class: "sound" }, h("input", { type: "checkbox", checked: session.settings.value.sound, onchange: turn }), " A tone when an alert fires while this page is open"),
       sorted.length
         ? h("p", { class: "muted" }, `The newest first.${skipped ? ` ${skipped} older ones were left out.` : ""}`)
         : h("div", { class: "notice-box" }, h("strong", {}, "No alert has fired."), h("p", {}, "Rules are checked on the server while it streams: perpscope live with a file of rules. Each firing is listed here, and sent where the rules say.")),
@@ -48,6 +50,13 @@ export function alertsPage(session: Session): AlertsPage {
         ),
       ),
     );
+  }
+
+  /** The tone is played once, so that the reader hears what it is and the browser allows the next ones. */
+  function turn(): void {
+    const sound = !session.settings.value.sound;
+    session.change({ sound });
+    if (sound) beep();
   }
 
   session.alerts.watch(() => session.settings.value.page === "alerts" && draw());

@@ -1,6 +1,6 @@
 // Backtests: equity, drawdown, costs and every round trip; liquidations are marked, and a trade can be seen on its bars.
 import { getJson, Refused } from "../wire/http";
-import { drawdown, trips, type BacktestPage, type Estimate, type Trip } from "../view/backtest";
+import { drawdown, liquidationPoints, trips, type BacktestPage, type Estimate, type Trip } from "../view/backtest";
 import { percent, price, signed, usd } from "../view/numbers";
 import { palette as paletteOf } from "../view/palette";
 import { moment, zoneName } from "../view/time";
@@ -11,6 +11,7 @@ import { refusal } from "./refusal";
 import type { Session } from "./session";
 
 const LISTED = 400;
+const MOST_NAMED = 12;
 
 export interface BacktestsPage {
   element: HTMLElement;
@@ -44,7 +45,10 @@ export function backtestsPage(session: Session, toChart: (trip: Trip, page: Back
     const colours = paletteOf(look);
     const { performance, config, span, warnings } = page.result;
     const all = trips(page);
-    const equity = h("div", { class: "plot", role: "img", "aria-label": `Equity from ${usd(performance.initial)} to ${usd(performance.final)}` });
+    const times = page.equity?.ref_ts ?? [];
+    const forced = liquidationPoints(all, page.equity?.known_ts ?? []);
+    const marked = forced.length ? `; ${forced.length} ${forced.length === 1 ? "liquidation" : "liquidations"} marked` : "";
+    const equity = h("div", { class: "plot", role: "img", "aria-label": `Equity from ${usd(performance.initial)} to ${usd(performance.final)}${marked}` });
     const down = h("div", { class: "plot low", role: "img", "aria-label": "Drawdown" });
     fill(
       element,
@@ -64,7 +68,7 @@ export function backtestsPage(session: Session, toChart: (trip: Trip, page: Back
         figure("liquidations", String(performance.liquidations)),
         figure("costs", usd(Object.values(performance.costs).reduce((a, b) => a + b, 0))),
       ),
-      h("h2", {}, "Equity, USD"),
+      h("h2", {}, `Equity, USD${marked}`),
       equity,
       h("h2", {}, "Drawdown"),
       down,
@@ -88,8 +92,9 @@ export function backtestsPage(session: Session, toChart: (trip: Trip, page: Back
       tripTable(all, page),
     );
     if (page.equity) {
-      const times = page.equity.ref_ts;
-      plot(equity, times, [{ title: "", colour: colours.lines[1] as string, values: page.equity.equity }], usd, colours, zone);
+      // Names only while they can be told apart; the table below has all of them.
+      const marks = forced.map(({ point, trip }) => ({ ms: times[point] as number, text: forced.length <= MOST_NAMED ? `LIQUIDATED ${trip.number}` : "", colour: colours.sell }));
+      plot(equity, times, [{ title: "", colour: colours.lines[1] as string, values: page.equity.equity }], usd, colours, zone, marks);
       plot(down, times, [{ title: "", colour: colours.sell, values: drawdown(page.equity.equity) }], (x) => percent(x), colours, zone);
     }
   }

@@ -43,7 +43,8 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     map: (map) => session.change({ heatMap: map }),
   });
   const replay = replayBar((clock) => session.send(clock));
-  const host = h("div", { class: "chart-host", role: "region", "aria-label": "Chart" }, canvas, values.element, tip.element, message.element);
+  const hide = h("button", { class: "hide-trades", hidden: true, title: "Take the backtest's marks off the chart", onclick: () => showTrades(null) }, "Hide backtest trades");
+  const host = h("div", { class: "chart-host", role: "region", "aria-label": "Chart" }, canvas, values.element, hide, tip.element, message.element);
   const side = sidePanel((name) => session.change({ side: name }));
   const summary = h("div", { class: "sr-only", role: "region", "aria-label": "The picture in words" });
   const heading = h("h1", { class: "sr-only" }, "Chart");
@@ -154,6 +155,12 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     return trades ? { ...drawn, shapes: { ...drawn.shapes, marks: [...drawn.shapes.marks, ...trades.marks] } } : drawn;
   }
 
+  function showTrades(shapes: Shapes | null): void {
+    trades = shapes;
+    hide.hidden = !shapes;
+    if (!shapes) draw();
+  }
+
   function beside(picture: Picture): void {
     const { side: name, palette: look, zone } = session.settings.value;
     const colours = paletteOf(look);
@@ -255,7 +262,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
     chart,
     draw,
     extra(shapes, ms) {
-      trades = shapes;
+      showTrades(shapes);
       jumpTo = ms;
     },
     pictureFile() {

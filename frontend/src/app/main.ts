@@ -4,6 +4,7 @@ import { tripShapes } from "../view/backtest";
 import { palette } from "../view/palette";
 import { layerKeys } from "../view/layer_keys";
 import { zoneName } from "../view/time";
+import { beep } from "../panel/beep";
 import { h } from "../panel/dom";
 import { help } from "../panel/help";
 import { layersMenu } from "../panel/layers_menu";
@@ -166,7 +167,10 @@ session.settings.watch(drawSoon);
 session.welcome.watch(drawSoon);
 session.line.watch(feed);
 session.status.watch(feed);
-session.alerts.watch((alerts) => top.unread(alerts.length));
+session.alerts.watch((alerts) => {
+  top.unread(alerts.length);
+  if (alerts.length && session.settings.value.sound) beep();
+});
 // For the console and for tests: what is shown, and where on the screen it stands.
 Object.assign(window, { perpscope: { session, chart: page.chart } });
 session.start();

@@ -1,5 +1,5 @@
 // A small chart of plain lines over time: equity, drawdown.
-import { ColorType, createChart, LineSeries, type Time, type UTCTimestamp } from "lightweight-charts";
+import { ColorType, createChart, createSeriesMarkers, LineSeries, type Time, type UTCTimestamp } from "lightweight-charts";
 import type { Palette } from "../view/palette";
 import { moment, tick } from "../view/time";
 
@@ -9,7 +9,14 @@ export interface PlotLine {
   values: ArrayLike<number>;
 }
 
-export function plot(host: HTMLElement, timesMs: number[], lines: PlotLine[], write: (value: number) => string, palette: Palette, zone: string): void {
+/** A mark at one of the plot's moments, above the first line. */
+export interface PlotMark {
+  ms: number;
+  text: string;
+  colour: string;
+}
+
+export function plot(host: HTMLElement, timesMs: number[], lines: PlotLine[], write: (value: number) => string, palette: Palette, zone: string, marks: PlotMark[] = []): void {
   const chart = createChart(host, {
     autoSize: true,
     layout: { background: { type: ColorType.Solid, color: palette.ground }, textColor: palette.muted, fontSize: 11, attributionLogo: false },
@@ -18,7 +25,7 @@ export function plot(host: HTMLElement, timesMs: number[], lines: PlotLine[], wr
     timeScale: { borderColor: palette.edge, timeVisible: true, tickMarkFormatter: (time: Time) => tick(Number(time) * 1000, "month", zone), minBarSpacing: 0.01 },
     localization: { timeFormatter: (time: Time) => moment(Number(time) * 1000, zone) },
   });
-  for (const line of lines) {
+  for (const [number, line] of lines.entries()) {
     const series = chart.addSeries(LineSeries, {
       color: line.colour,
       lineWidth: 1,
@@ -37,6 +44,11 @@ export function plot(host: HTMLElement, timesMs: number[], lines: PlotLine[], wr
       }
     });
     series.setData(data);
+    if (number > 0 || !marks.length) continue;
+    createSeriesMarkers(
+      series,
+      marks.map(({ ms, text, colour }) => ({ time: Math.floor(ms / 1000) as UTCTimestamp, position: "aboveBar" as const, shape: "arrowDown" as const, color: colour, text })),
+    );
   }
   chart.timeScale().fitContent();
 }

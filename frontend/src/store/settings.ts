@@ -22,6 +22,8 @@ export interface Settings {
   zone: string;
   palette: PaletteName;
   side: "levels" | "setups" | "tape" | "book";
+  /** A tone when an alert fires. */
+  sound: boolean;
 }
 
 export const DEFAULTS: Settings = {
@@ -39,10 +41,11 @@ export const DEFAULTS: Settings = {
   zone: "UTC",
   palette: "dark",
   side: "levels",
+  sound: false,
 };
 
 const PAGES: readonly Page[] = ["chart", "frames", "backtests", "evidence", "alerts"];
-const LOOK = ["layers", "heatLow", "heatHigh", "heatMap", "zone", "palette", "side"] as const;
+const LOOK = ["layers", "heatLow", "heatHigh", "heatMap", "zone", "palette", "side", "sound"] as const;
 const KEY = "perpscope.look";
 
 export interface Keep {

@@ -31,7 +31,7 @@ export interface BacktestPage {
     span: { start: string; end: string };
     instruments: string[];
   };
-  equity: { ref_ts: number[]; equity: number[] } | null;
+  equity: { ref_ts: number[]; known_ts: number[]; equity: number[] } | null;
   round_trips: RoundTrips | null;
 }
 
@@ -85,6 +85,14 @@ export function trips(page: BacktestPage): Trip[] {
     leverage: all.leverage[i] ?? Number.NaN,
     liquidated: all.exit_reason[i] === "liquidation",
   }));
+}
+
+/** Where forced closes stand on the equity curve: for each the first point known at or after it, ascending; past the end: none. */
+export function liquidationPoints(found: Trip[], knownMs: ArrayLike<number>): { point: number; trip: Trip }[] {
+  const points = found
+    .filter((trip) => trip.liquidated)
+    .map((trip) => ({ point: Array.from(knownMs).findIndex((ms) => ms >= trip.exitMs), trip }));
+  return points.filter(({ point }) => point >= 0).sort((a, b) => a.point - b.point);
 }
 
 /** How far equity lies below its highest so far, as a fraction, 0 or less. */
