@@ -1,4 +1,4 @@
-"""The pages beside the chart, over a backtest and a verdict written by hand: what they mark, and that everyone can read them."""
+"""The pages beside the chart, over a backtest and a verdict written by hand: what they mark, and that all can read them."""
 
 from __future__ import annotations
 
