@@ -119,7 +119,7 @@ export function backtestsPage(session: Session, toChart: (trip: Trip, page: Back
               h(
                 "tr",
                 { class: trip.liquidated ? "liquidated" : "" },
-                ...[String(trip.number), trip.symbol, trip.leg, moment(trip.entryMs, zone).slice(0, 16), price(trip.entry, 0.01), moment(trip.exitMs, zone).slice(0, 16), price(trip.exit, 0.01), trip.liquidated ? "LIQUIDATED" : spoken(trip.reason), signed(trip.multiple, (x) => x.toFixed(2)), signed(trip.net, usd), usd(trip.costs)].map((text) => h("td", {}, text)),
+                ...[String(trip.number), trip.symbol, trip.leg, moment(trip.entryMs, zone).slice(0, 16), price(trip.entry, 0.01), moment(trip.exitMs, zone).slice(0, 16), price(trip.exit, 0.01), trip.liquidated ? "LIQUIDATED" : spoken(trip.reason), signed(trip.multiple, (x) => x.toFixed(2).replace("-", "−")), signed(trip.net, usd), usd(trip.costs)].map((text) => h("td", {}, text)),
                 h("td", {}, h("button", { onclick: () => toChart(trip, page, all), "aria-label": `Show trade ${trip.number} on the chart` }, "chart")),
               ),
             ),

@@ -152,7 +152,7 @@ export function chartPage(session: Session, wishes: { moved(): void; choose(): v
   }
 
   function withTrades<T extends { shapes: Shapes }>(drawn: T): T {
-    return trades ? { ...drawn, shapes: { ...drawn.shapes, marks: [...drawn.shapes.marks, ...trades.marks] } } : drawn;
+    return trades ? { ...drawn, shapes: { ...drawn.shapes, marks: [...trades.marks, ...drawn.shapes.marks] } } : drawn;
   }
 
   function showTrades(shapes: Shapes | null): void {

@@ -6,7 +6,7 @@ import {
   CrosshairMode,
   HistogramSeries,
   LineSeries,
-  TickMarkType,
+  type TickMarkType,
   type IChartApi,
   type ISeriesApi,
   type Logical,
@@ -23,12 +23,13 @@ import { price as priceText, short } from "../view/numbers";
 import { faded, type Palette } from "../view/palette";
 import type { Series } from "../view/series";
 import type { Shapes } from "../view/shapes";
-import { moment, tick, type Tick } from "../view/time";
+import { moment, tick } from "../view/time";
 import { paintHoles, type Hole } from "./gap_paint";
 import { HeatPaint } from "./heat_paint";
 import { paintFootprints, paintProfiles, RUNGS_FROM } from "./ladder_paint";
 import { Painted } from "./painted";
 import { paintBoxes, paintMarks, paintSegments } from "./shape_paint";
+import { TICKS } from "./ticks";
 
 export interface Scene {
   candles: Candles;
@@ -57,14 +58,6 @@ export interface Pointer {
 
 const PANES = ["price", "volume", "delta", "open_interest", "funding", "liquidations", "sigma", "bias"];
 const BARS_AT_FIRST = 220;
-const TICKS: Record<TickMarkType, Tick> = {
-  [TickMarkType.Year]: "year",
-  [TickMarkType.Month]: "month",
-  [TickMarkType.DayOfMonth]: "day",
-  [TickMarkType.Time]: "time",
-  [TickMarkType.TimeWithSeconds]: "seconds",
-};
-
 export class Chart {
   readonly api: IChartApi;
   private readonly candleSeries: ISeriesApi<"Candlestick">;

@@ -1,7 +1,8 @@
 // A small chart of plain lines over time: equity, drawdown.
-import { ColorType, createChart, createSeriesMarkers, LineSeries, type Time, type UTCTimestamp } from "lightweight-charts";
+import { ColorType, createChart, createSeriesMarkers, LineSeries, type TickMarkType, type Time, type UTCTimestamp } from "lightweight-charts";
 import type { Palette } from "../view/palette";
 import { moment, tick } from "../view/time";
+import { TICKS } from "./ticks";
 
 export interface PlotLine {
   title: string;
@@ -22,7 +23,7 @@ export function plot(host: HTMLElement, timesMs: number[], lines: PlotLine[], wr
     layout: { background: { type: ColorType.Solid, color: palette.ground }, textColor: palette.muted, fontSize: 11, attributionLogo: false },
     grid: { vertLines: { color: palette.grid }, horzLines: { color: palette.grid } },
     rightPriceScale: { borderColor: palette.edge, minimumWidth: 76 },
-    timeScale: { borderColor: palette.edge, timeVisible: true, tickMarkFormatter: (time: Time) => tick(Number(time) * 1000, "month", zone), minBarSpacing: 0.01 },
+    timeScale: { borderColor: palette.edge, timeVisible: true, tickMarkFormatter: (time: Time, kind: TickMarkType) => tick(Number(time) * 1000, TICKS[kind], zone), minBarSpacing: 0.01 },
     localization: { timeFormatter: (time: Time) => moment(Number(time) * 1000, zone) },
   });
   for (const [number, line] of lines.entries()) {

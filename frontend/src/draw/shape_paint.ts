@@ -86,7 +86,7 @@ export function paintMarks({ context, axes }: Surface, marks: Mark[], palette: P
   context.font = FONT;
   context.textAlign = "center";
   const stacked = new Map<string, number>();
-  const roomForText = axes.spacing >= 5;
+  const roomForText = (mark: Mark) => axes.spacing >= (mark.named ? 1.5 : 5);
   for (const mark of marks) {
     const x = axes.x(mark.ms) + axes.spacing / 2;
     if (x < -10 || x > axes.width + 10) continue;
@@ -111,7 +111,7 @@ export function paintMarks({ context, axes }: Surface, marks: Mark[], palette: P
     context.closePath();
     context.fill();
     context.stroke();
-    if (mark.label && roomForText && level === 0) {
+    if (mark.label && roomForText(mark) && level === 0) {
       context.textBaseline = sign > 0 ? "top" : "bottom";
       context.fillText(mark.label, x, y + sign * (size + 2));
       stacked.set(key, level + 2);

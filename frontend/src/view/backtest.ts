@@ -114,8 +114,8 @@ export function tripShapes(found: Trip[], symbol: string): Shapes {
       const long = trip.leg === "long";
       const title = `Backtest trade ${trip.number}, ${trip.leg}: ${trip.reason}, net ${signed(trip.net, usd)}`;
       return [
-        { layer: "backtest", row: trip.number, ms: trip.entryMs, price: trip.entry, place: long ? ("below" as const) : ("above" as const), tone: long ? ("buy" as const) : ("sell" as const), label: `${trip.number}`, title },
-        { layer: "backtest", row: trip.number, ms: trip.exitMs - 1, price: trip.exit, place: long ? ("above" as const) : ("below" as const), tone: "neutral" as const, label: trip.liquidated ? "LIQUIDATED" : "x", title },
+        { layer: "backtest", row: trip.number, ms: trip.entryMs, price: trip.entry, place: long ? ("below" as const) : ("above" as const), tone: long ? ("buy" as const) : ("sell" as const), label: `${trip.number}`, named: true, title },
+        { layer: "backtest", row: trip.number, ms: trip.exitMs - 1, price: trip.exit, place: long ? ("above" as const) : ("below" as const), tone: "neutral" as const, label: trip.liquidated ? "LIQUIDATED" : "x", named: true, title },
       ];
     }),
   };

@@ -39,6 +39,8 @@ export interface Mark {
   place: "below" | "above" | "at";
   tone: Tone;
   label: string;
+  /** Its label is wanted even where candles stand close together. */
+  named?: true;
   title: string;
 }
 
