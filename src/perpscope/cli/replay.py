@@ -48,6 +48,7 @@ def replay(
         return
     from perpscope.replay import Settings, load
     from perpscope.replay.control import speed_of
+    from perpscope.replay.frames import MS
     from perpscope.replay.scenario import read_scenario
 
     chosen = [s.strip() for s in symbols.split(",") if s.strip()] if symbols else []
@@ -55,7 +56,7 @@ def replay(
     tape = load(venue, sources or [], chosen, seed, hours)
     command = "perpscope " + shlex.join(sys.argv[1:])
     planned = () if faults is None else read_scenario(faults, tape.start)
-    shift = time.time_ns() - tape.start if now else 0
+    shift = (time.time_ns() - tape.start) // MS * MS if now else 0  # venues speak in whole milliseconds
     token = secrets.token_urlsafe(16)
     settings = Settings(venue, port, pace, wait, seed, token, ledger, command=command, faults=planned, shift=shift)
     asyncio.run(_serve(settings, tape, exit_at_end, json))
