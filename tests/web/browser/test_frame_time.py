@@ -47,9 +47,12 @@ def test_panning_with_the_heat_costs_little_more_than_without(browser: Browser, 
         shown = page.evaluate("() => { const p = window.perpscope.session.picture.value, g = [...p.heats.values()][0];"
                               " return [p.candles.openMs.length, g.columns, g.bins]; }")  # fmt: skip
         medians = {True: [], False: []}
-        for heat in (True, False, True, False, True, False):
+        for heat in (False, True, False, True, False, True):
             page.evaluate("on => window.perpscope.session.change({layers: {...window.perpscope.session.settings.value.layers,"
                           " liquidation_heatmap: on}})", heat)  # fmt: skip
+            page.wait_for_function(
+                "on => window.perpscope.session.picture.value.heats.size === Number(on)", arg=heat, timeout=60_000
+            )
             settle(page)
             times = sorted(page.evaluate(PAN, FRAMES))
             medians[heat].append(times[len(times) // 2])
