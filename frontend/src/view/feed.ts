@@ -14,7 +14,7 @@ export interface Feed {
 export function inWords({ line, chip, status, watermarkMs, zone }: Feed): { text: string; level: "good" | "warn" | "bad" } {
   if (line === "lost") return { text: "disconnected", level: "bad" };
   if (line === "connecting") return { text: "connecting…", level: "warn" };
-  if (!chip) return { text: "no data", level: "bad" };
+  if (!chip) return { text: "no picture yet", level: "warn" };
   const lagging = status?.feeds.filter((feed) => feed.state !== "live") ?? [];
   const heard = (status?.feeds ?? []).flatMap((feed) => (feed.age_ms === null ? [] : [feed.age_ms]));
   const holes = chip.holes.length;
