@@ -25,6 +25,7 @@ MOST_SIGNALS = 40
 
 _PART, _VETO = "part_", "veto_"
 _UNKNOWN = "-"
+_YOUNG = "too few bars"
 
 
 def signal_cards(picture: Picture, after: int | None = None, most: int = MOST_SIGNALS) -> tuple[list[SignalCard], int]:
@@ -75,7 +76,7 @@ def mtf_grid(picture: Picture) -> MtfGrid | None:
 
 
 def _lean(lean: told.FrameLean, parts: list[str]) -> list[str]:
-    trend = plain(lean.trend_state) if lean.trend_state else _UNKNOWN
+    trend = plain(lean.trend_state) if lean.trend_state else _UNKNOWN if lean.score is not None else _YOUNG
     return [signed(lean.score), trend, *(signed(lean.parts.get(part)) for part in parts)]
 
 
