@@ -55,7 +55,7 @@ class Socket:
         self.put(json.dumps({"result": None, "id": said["id"]}).encode())
 
     async def close(self) -> None:
-        self.exchange.sockets.discard(self)
+        self.exchange.sockets.pop(self, None)
         self.broken = self.broken or "closed"
 
     def put(self, payload: bytes) -> None:
@@ -64,7 +64,7 @@ class Socket:
 
     def kill(self, why: str = "reset by peer") -> None:
         self.broken = why
-        self.exchange.sockets.discard(self)
+        self.exchange.sockets.pop(self, None)
         self.pending.put_nowait(None)
 
 
@@ -81,7 +81,7 @@ class Exchange:
         self.updated_at: dict[str, dict[int, int]] = {s: {} for s in symbols}
         self.u: dict[str, int] = {s: 1_000 for s in symbols}
         self.trade_id: dict[str, int] = {s: 500 for s in symbols}
-        self.sockets: set[Socket] = set()
+        self.sockets: dict[Socket, None] = {}  # in the order in which they were opened, so that a seed says everything
         self.opened: list[Socket] = []
         self.down = False
         self.skew_s = 0.0
@@ -184,7 +184,7 @@ class Exchange:
         if self.down:
             raise NetworkError("connecting failed: refused")
         socket = Socket(self, url, born=asyncio.get_running_loop().time() + 1e-9 * len(self.opened))
-        self.sockets.add(socket)
+        self.sockets[socket] = None
         self.opened.append(socket)
         return socket
 

@@ -39,7 +39,7 @@ class OkxExchange(Exchange):
     async def connect(self, url: str) -> Socket:
         await asyncio.sleep(0.01)
         socket = OkxSocket(self, url, born=asyncio.get_running_loop().time())
-        self.sockets.add(socket)
+        self.sockets[socket] = None
         self.opened.append(socket)
         return socket
 
