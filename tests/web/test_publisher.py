@@ -24,8 +24,8 @@ from perpscope.web.history import Ask, History
 from perpscope.web.live import feed_states
 from perpscope.web.picture.frame import snapshot
 from perpscope.web.serve import Serving
-from perpscope.web.stream import session
 from perpscope.web.stream.publisher import LiveScene, Publisher
+from perpscope.web.stream.session import SessionLimits
 from perpscope.web.wire import Alert, FeedState, StatusMessage
 
 from .conftest import BARS_HELD, START, running
@@ -114,8 +114,8 @@ def test_what_is_live_cannot_be_turned_back(live: tuple[Market, Serving]) -> Non
 def test_an_alert_reaches_every_page_and_those_that_were_skipped_are_counted(
     live: tuple[Market, Serving], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "TEXTS", 5)
     market, ready = live
+    monkeypatch.setattr(ready.desk, "limits", SessionLimits(texts=5))
 
     async def what(client: Client) -> list[dict[str, Any]]:
         await client.begin()
@@ -154,9 +154,8 @@ def test_a_client_that_takes_nothing_is_dropped_and_the_others_go_on(
     live: tuple[Market, Serving], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that acknowledges but never reads fills its socket; the loop and a second client do not wait for it."""
-    monkeypatch.setattr(session, "STALLED_S", 0.3)
-    monkeypatch.setattr(session, "MESSAGES_A_SECOND", 1_000)
     market, ready = live
+    monkeypatch.setattr(ready.desk, "limits", SessionLimits(stalled_s=0.3, messages_a_second=1_000))
 
     async def talking() -> list[dict[str, Any]]:
         origin = ready.url.rstrip("/")

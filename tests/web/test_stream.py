@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from perpscope.core.time import HOUR
 from perpscope.web.serve import Serving
-from perpscope.web.stream import session
+from perpscope.web.stream.session import SessionLimits
 
 from .conftest import BARS_HELD, START, running
 from .talk import Client, address, is_frame, is_type, talk
@@ -190,7 +190,7 @@ def test_a_flood_of_messages_ends_the_talk(served: Serving) -> None:
 
 
 def test_more_subscriptions_than_allowed_are_refused(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "MAX_SUBSCRIPTIONS", 3)
+    monkeypatch.setattr(served.desk, "limits", SessionLimits(subscriptions=3))
 
     async def what(client: Client) -> dict[str, Any]:
         await client.begin()

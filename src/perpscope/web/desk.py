@@ -21,7 +21,7 @@ from perpscope.web.stream.lane import Lane
 from perpscope.web.stream.painter import Painter, View, Wanted
 from perpscope.web.stream.publisher import Publisher
 from perpscope.web.stream.scene import Recorded, Scene
-from perpscope.web.stream.session import Session
+from perpscope.web.stream.session import Session, SessionLimits
 from perpscope.web.wire import PROTOCOL, InstrumentCard, Mode, StatusMessage, Welcome
 
 PARKED = 256
@@ -49,6 +49,7 @@ class Desk:
         self.evidence, self.backtests = evidence, backtests
         self.monotonic, self.wall = monotonic, wall
         self.painter = Painter()
+        self.limits = SessionLimits()
         self.executor = ThreadPoolExecutor(2, "perpscope-draw")
         self.sessions: set[Session] = set()
         self._alerts_told = 0 if publisher is None else publisher.alert_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perpscope.core.errors import DataError, PerpscopeError
 from perpscope.web.wire import ErrorMessage
 
-_TODO = "Choose another instrument, time frame or moment."
+_ADVICE = "Choose another instrument, time frame or moment."
 
 
 def error_message(code: str, fault: PerpscopeError | str, id: int | None = None, todo: str = "") -> ErrorMessage:
@@ -21,4 +21,4 @@ def error_message(code: str, fault: PerpscopeError | str, id: int | None = None,
         sentence, rest = text, "Check the lake: perpscope catalog."
     if rest and not sentence.endswith("."):
         sentence += "."
-    return ErrorMessage(code=code, sentence=sentence, todo=todo or rest or _TODO, id=id)
+    return ErrorMessage(code=code, sentence=sentence, todo=todo or rest or _ADVICE, id=id)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -37,11 +38,18 @@ from perpscope.web.wire import (
     Welcome,
 )
 
-MESSAGES_A_SECOND = 50
-STALLED_S = 5.0
-"""A client that takes nothing for so long is dropped; what it was owed is bounded by two frames and `TEXTS`."""
 
-TEXTS = 100
+@dataclass(frozen=True)
+class SessionLimits:
+    """What one client may ask and be owed. One that takes nothing for `stalled_s` is dropped; what it was owed is bounded by
+    two frames and `texts`."""
+
+    messages_a_second: int = 50
+    stalled_s: float = 5.0
+    texts: int = 100
+    subscriptions: int = MAX_SUBSCRIPTIONS
+
+
 TICK_S, CLOCK_S = 0.05, 0.5
 PARTS_OF_A_BAR = 600
 """While a replay plays a picture goes on in steps of no less than this part of a bar: finer ones nobody can see."""
@@ -58,6 +66,7 @@ class Desk(Protocol):
     """What a session needs of the server."""
 
     painter: Painter
+    limits: SessionLimits
     mode: Mode
 
     @property
@@ -98,7 +107,7 @@ class Session:
 
     def tell(self, message: ServerMessage) -> None:
         """Queue a text. When too many wait the oldest alert goes, and the next alert says how many went."""
-        if len(self._texts) >= TEXTS:
+        if len(self._texts) >= self.desk.limits.texts:
             oldest = next((m for m in self._texts if isinstance(m, Alert)), self._texts[0])
             self._texts.remove(oldest)
             self._skipped_alerts += isinstance(oldest, Alert)
@@ -130,7 +139,7 @@ class Session:
         try:
             await _first_of(self._listen(), self._speak())
         except TimeoutError:
-            await self._drop(CLOSE_SLOW, f"nothing was taken for {STALLED_S:g} s")
+            await self._drop(CLOSE_SLOW, f"nothing was taken for {self.desk.limits.stalled_s:g} s")
         except ConnectionError:
             self.reason = "gone"
         finally:
@@ -143,8 +152,9 @@ class Session:
             self._heard.append(now)
             while self._heard[0] < now - 1.0:
                 self._heard.popleft()
-            if len(self._heard) > MESSAGES_A_SECOND:
-                return await self._drop(CLOSE_POLICY, f"more than {MESSAGES_A_SECOND} messages a second")
+            most = self.desk.limits.messages_a_second
+            if len(self._heard) > most:
+                return await self._drop(CLOSE_POLICY, f"more than {most} messages a second")
             id = None
             try:
                 message = decode_client(said)
@@ -174,8 +184,8 @@ class Session:
         self.wake.set()
 
     async def _subscribe(self, asked: Subscribe) -> None:
-        if asked.id not in self.lanes and len(self.lanes) >= MAX_SUBSCRIPTIONS:
-            raise UserError(f"A page may follow {MAX_SUBSCRIPTIONS} pictures at once. Unsubscribe from one first.")
+        if asked.id not in self.lanes and len(self.lanes) >= self.desk.limits.subscriptions:
+            raise UserError(f"A page may follow {self.desk.limits.subscriptions} pictures at once. Unsubscribe from one first.")
         if asked.at is not None and not abs(asked.at) < 9e12:
             raise UserError("The moment asked for is no time in ms. Leave `at` out for the newest.")
         if asked.layers is not None and len(asked.layers) > 200:
@@ -276,7 +286,7 @@ class Session:
             await self._send(self.socket.send_bytes, lane.take(request, drawn))
 
     async def _send(self, send: Callable[[Any], Awaitable[None]], what: str | bytes) -> None:
-        async with asyncio.timeout(STALLED_S):
+        async with asyncio.timeout(self.desk.limits.stalled_s):
             await send(what)
 
     async def _aside(self, work: Callable[..., Any], *given: Any) -> Any:
